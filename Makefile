@@ -1,0 +1,27 @@
+# Each target is a line or two; what they do is in infra/local and tests.
+PYTHON ?= python3
+TOOLS = $(PYTHON) infra/local/tools.py
+export SAM_CLI_TELEMETRY = 0
+VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
+
+.PHONY: run stop test e2e lint release
+
+run: ## the whole stack on this machine: a priced quote, and the curl that repeats it (PORT=4566)
+	@$(TOOLS) && .venv/bin/python -m infra.local run
+
+stop: ## ends it and forgets its state
+	@$(TOOLS) && .venv/bin/python -m infra.local stop
+
+test: ## everything; the e2e suite last
+	cargo test --workspace
+	@$(MAKE) --no-print-directory e2e
+
+e2e: ## tests against a stack of their own, beside that of `make run` (E2E_PORT=4576; ARGS="-k name" for some of them)
+	@$(TOOLS) && .venv/bin/python -m pytest tests/e2e $(ARGS)
+
+lint: ## formatting and lints of Rust, Python and the templates
+	cargo fmt --check && cargo clippy --workspace --all-targets -- -D warnings
+	@$(TOOLS) && $(VENV) && ruff format --check infra tests && ruff check infra tests && sam validate --lint --region us-east-1 && cfn-lint infra/*.yaml
+
+release: ## the functions as they go to AWS, each zip within 5 MB
+	@$(TOOLS) && .venv/bin/python -m infra.local release

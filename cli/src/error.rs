@@ -1,0 +1,157 @@
+//! Everything that makes a command fail, in words that say what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use engine_aws::directory::DirectoryError;
+use engine_core::audit::SecretKeyError;
+use engine_core::field::FieldError;
+
+use crate::exit::Exit;
+
+/// Why a command could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A file named on the command line.
+    #[error("cannot open {}: {cause}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's account of it.
+        cause: io::Error,
+    },
+    /// Input that broke off.
+    #[error("cannot read the input: {0}")]
+    Read(io::Error),
+    /// Output that nobody takes.
+    #[error("cannot write the output: {0}")]
+    Write(io::Error),
+    /// The header of a CSV file, without which no row can be read.
+    #[error("line {line}: {problem}")]
+    CsvHeader {
+        /// Where the header is.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The machine has nothing left to work with.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+    /// Nothing says where the stack is.
+    #[error("no AWS region: set AWS_REGION, or choose a profile that has one with AWS_PROFILE")]
+    NoRegion,
+    /// AWS understood and refused.
+    #[error("{operation} was refused: {cause}; check the credentials, their permissions, the region and --stack")]
+    Refused {
+        /// The call, as `service:Action`.
+        operation: &'static str,
+        /// The service's account of it.
+        cause: String,
+    },
+    /// AWS could not be reached or did not do it.
+    #[error("{operation} failed: {cause}; check the credentials, the region and --stack, or try again")]
+    Unavailable {
+        /// The call, as `service:Action`.
+        operation: &'static str,
+        /// The SDK's account of it.
+        cause: String,
+    },
+    /// An answer that lacks what it must have.
+    #[error("{0} answered with {1}")]
+    Answer(&'static str, String),
+    /// A secret of the stack that is not what the template makes.
+    #[error("secret {name}: {error}")]
+    Secret {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        error: SecretKeyError,
+    },
+    /// Options that do not hold what they must.
+    #[error("{}", options(.0))]
+    Invalid(Vec<FieldError>),
+    /// An argument that is not an id of the kind asked for.
+    #[error("{text} is not {expected}")]
+    NotAnId {
+        /// The argument.
+        text: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// What was asked for is not there.
+    #[error("there is no {0} in this stack")]
+    NotFound(String),
+    /// The state is not one from which the change is allowed.
+    #[error("not done: {0}")]
+    Conflict(String),
+    /// Stored data that this version of the command cannot read.
+    #[error("stored {what} cannot be read: {cause}")]
+    Corrupt {
+        /// What kind of data.
+        what: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+/// Refused fields as the options that gave them.
+fn options(errors: &[FieldError]) -> String {
+    let option = |error: &FieldError| match error.field.as_str() {
+        "markup_percentage" => format!("--markup {}", error.message),
+        field => format!("--{} {}", field.replace('_', "-"), error.message),
+    };
+    errors.iter().map(option).collect::<Vec<_>>().join("; ")
+}
+
+impl Error {
+    /// A failed SDK call: refused by the service, or not done and worth another try.
+    pub(crate) fn aws<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        R: std::fmt::Debug,
+    {
+        match error {
+            SdkError::ServiceError(refused) => {
+                let code = refused.err().code().unwrap_or("unknown error");
+                let message = refused.err().message().unwrap_or("no message");
+                Self::Refused { operation, cause: format!("{code}, {message}") }
+            }
+            other => Self::Unavailable { operation, cause: DisplayErrorContext(other).to_string() },
+        }
+    }
+
+    /// Whether the reader of our output went away, as `head` does. That is no failure.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Write(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit status that scripts see.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Unavailable { .. } => Exit::Unavailable,
+            _ if self.is_broken_pipe() => Exit::Done,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+impl From<engine_aws::Error> for Error {
+    fn from(error: engine_aws::Error) -> Self {
+        match error {
+            engine_aws::Error::Unavailable { operation, cause } => Self::Unavailable { operation, cause },
+            engine_aws::Error::Conflict(what) => Self::Conflict(what),
+            engine_aws::Error::NotFound(what) => Self::NotFound(what),
+            engine_aws::Error::Corrupt { what, cause } => Self::Corrupt { what: what.to_owned(), cause },
+        }
+    }
+}
+
+impl From<DirectoryError> for Error {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::Invalid(fields) => Self::Invalid(fields),
+            DirectoryError::Store(error) => error.into(),
+        }
+    }
+}

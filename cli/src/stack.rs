@@ -1,0 +1,126 @@
+//! The deployed stack: what its parts are called, and who is asking.
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client as DynamoDb;
+use clap::Args;
+use engine_aws::author::Author;
+use engine_aws::clock::{Clock, SystemClock, random_bytes};
+use engine_aws::directory::{Directory, DirectoryTables};
+use engine_core::audit::{Actor, ActorType, EntryId, SecretKey};
+use jiff::Timestamp;
+
+use crate::error::Error;
+
+/// Which stack a command is about.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StackArguments {
+    /// Name of the deployed stack, from which the names of its tables, bucket and secrets follow
+    #[arg(long, global = true, env = "ENGINE_STACK", value_name = "NAME", default_value = "borrow-rate-engine")]
+    stack: String,
+}
+
+/// Who is asking, as AWS sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The account of the credentials, which is that of the stack.
+    pub(crate) account: String,
+    /// User or assumed role.
+    pub(crate) arn: String,
+}
+
+/// A stack that can be asked, with the operator's own credentials.
+pub(crate) struct Stack {
+    name: String,
+    region: String,
+    config: SdkConfig,
+}
+
+impl Stack {
+    /// Finds region and credentials as every AWS tool does.
+    pub(crate) async fn find(arguments: &StackArguments) -> Result<Self, Error> {
+        let config = engine_aws::config::load().await;
+        let region = config.region().ok_or(Error::NoRegion)?.to_string();
+        Ok(Self { name: arguments.stack.clone(), region, config })
+    }
+
+    /// The SDK's settings.
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// A client for the stack's tables.
+    pub(crate) fn dynamodb(&self) -> DynamoDb {
+        DynamoDb::new(&self.config)
+    }
+
+    /// The table of that purpose.
+    pub(crate) fn table(&self, purpose: &str) -> String {
+        format!("{}-{purpose}", self.name)
+    }
+
+    /// The bucket into which market data files go.
+    pub(crate) fn market_bucket(&self, account: &str) -> String {
+        format!("{}-market-{account}-{}", self.name, self.region)
+    }
+
+    /// Asks AWS who is asking.
+    pub(crate) async fn caller(&self) -> Result<Caller, Error> {
+        let sts = aws_sdk_sts::Client::new(&self.config);
+        let identity = sts.get_caller_identity().send().await;
+        let identity = identity.map_err(|error| Error::aws("sts:GetCallerIdentity", &error))?;
+        match (identity.account, identity.arn) {
+            (Some(account), Some(arn)) => Ok(Caller { account, arn }),
+            _ => Err(Error::Answer("sts:GetCallerIdentity", "no account or no ARN".to_owned())),
+        }
+    }
+
+    /// The key under which the actors of entries are named.
+    pub(crate) async fn actor_key(&self) -> Result<SecretKey, Error> {
+        self.secret("actor-key").await
+    }
+
+    /// The key from which the salts of references are derived.
+    pub(crate) async fn reference_key(&self) -> Result<SecretKey, Error> {
+        self.secret("reference-key").await
+    }
+
+    async fn secret(&self, purpose: &str) -> Result<SecretKey, Error> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.config);
+        let name = format!("{}/{purpose}", self.name);
+        let secret = client.get_secret_value().secret_id(&name).send().await;
+        let secret = secret.map_err(|error| Error::aws("secretsmanager:GetSecretValue", &error))?;
+        let document = secret.secret_string().unwrap_or_default();
+        SecretKey::from_document(document).map_err(|error| Error::Secret { name, error })
+    }
+
+    /// The directory of clients and keys, and the operator as author of changes to it.
+    pub(crate) async fn directory(&self) -> Result<(Directory, Author), Error> {
+        let (caller, actor_key, reference_key) =
+            tokio::try_join!(self.caller(), self.actor_key(), self.reference_key())?;
+        let author = author(&caller, &actor_key)?;
+        let tables =
+            DirectoryTables { keys: self.table("keys"), clients: self.table("clients"), audit: self.table("audit") };
+        Ok((Directory::new(self.dynamodb(), tables, actor_key, reference_key), author))
+    }
+}
+
+/// The operator as author of audit entries. Each run of the command is a request of its own.
+pub(crate) fn author(caller: &Caller, actor_key: &SecretKey) -> Result<Author, Error> {
+    Ok(Author {
+        actor_ref: actor_key.actor_ref(ActorType::Operator, &caller.arn),
+        actor: Actor { kind: ActorType::Operator, id: caller.arn.clone(), roles: vec!["operator".to_owned()] },
+        request_id: new_id()?.to_string(),
+        function: "engine",
+        source_address: None,
+    })
+}
+
+/// A new UUIDv7.
+pub(crate) fn new_id() -> Result<EntryId, Error> {
+    Ok(EntryId::new(now(), random_bytes()?))
+}
+
+/// The current time.
+pub(crate) fn now() -> Timestamp {
+    SystemClock.now()
+}

@@ -1,0 +1,8 @@
+//! Integration tests of `engine`: the real binary, as a script calls it.
+
+#![allow(clippy::unwrap_used)] // tests fail by panicking
+
+mod aws;
+mod directory;
+mod engine;
+mod price;

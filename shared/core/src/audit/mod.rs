@@ -1,0 +1,11 @@
+//! What the audit log holds: entries of a header that leaks nothing and a body that tells everything.
+
+mod canonical;
+mod entry;
+mod event;
+mod reference;
+
+pub use canonical::{CanonicalError, canonical_json};
+pub use entry::{Actor, ActorType, Body, Chunk, Draft, Entry, EntryId, Header};
+pub use event::{Event, Outcome};
+pub use reference::{ActorRef, Commitment, Reference, SecretKey, SecretKeyError};

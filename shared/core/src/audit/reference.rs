@@ -1,0 +1,188 @@
+//! References that link entries without saying to whom: keyed actor references and openable commitments.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::hex;
+
+/// Bytes of a commitment's salt.
+const SALT_LENGTH: usize = 16;
+/// Fewest bytes of secret text accepted as a key: 43 characters of base62 are 256 bits.
+const MIN_KEY_LENGTH: usize = 43;
+
+/// A versioned secret from Secrets Manager: `{"current": "k1", "k1": "<secret text>", …}`.
+///
+/// Old versions stay in the document as long as records made under them are kept. Holds a secret: no `Debug`,
+/// `Display` or `Serialize`.
+pub struct SecretKey {
+    version: String,
+    secret: Zeroizing<String>,
+}
+
+/// The document is not a versioned secret. It never quotes the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the secret is not a versioned key document with a current version of at least 256 bits")]
+pub struct SecretKeyError;
+
+impl SecretKey {
+    /// Reads the current version out of the secret's document.
+    pub fn from_document(document: &str) -> Result<Self, SecretKeyError> {
+        let members: std::collections::BTreeMap<String, Zeroizing<String>> =
+            serde_json::from_str(document).map_err(|_| SecretKeyError)?;
+        let version = members.get("current").ok_or(SecretKeyError)?.to_string();
+        let secret = members.get(&version).filter(|secret| secret.len() >= MIN_KEY_LENGTH).ok_or(SecretKeyError)?;
+        Ok(Self { secret: secret.clone(), version })
+    }
+
+    /// HMAC-SHA256 under this key over `kind`, a zero byte and `value`.
+    fn mac(&self, kind: &str, value: &str) -> [u8; 32] {
+        // HMAC takes keys of any length, so the constructor cannot fail; an empty tag would be caught by the tests.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()) else { return [0; 32] };
+        mac.update(kind.as_bytes());
+        mac.update(&[0]);
+        mac.update(value.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The reference under which an actor appears in headers and logs, with the key's version before it.
+    #[must_use]
+    pub fn actor_ref(&self, actor_type: super::ActorType, id: &str) -> ActorRef {
+        ActorRef(format!("{}:{}", self.version, hex::encode(&self.mac(actor_type.as_str(), id))))
+    }
+
+    /// The commitment to a value, its salt derived per value from this key. `kind` keeps a client `AAPL` apart from a ticker.
+    #[must_use]
+    pub fn commitment(&self, kind: &str, value: &str) -> Commitment {
+        let mut salt = [0; SALT_LENGTH];
+        salt.copy_from_slice(&self.mac(kind, value)[..SALT_LENGTH]);
+        Commitment { value: value.to_owned(), salt: Salt(salt) }
+    }
+}
+
+/// A keyed actor reference, `k1:<64 hex digits>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorRef(String);
+
+impl ActorRef {
+    /// Takes a reference that was made by [`SecretKey::actor_ref`] and stored.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The reference's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Salt([u8; SALT_LENGTH]);
+
+/// A value and the salt that opens the reference to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commitment {
+    value: String,
+    salt: Salt,
+}
+
+impl Commitment {
+    /// Takes a value and its salt in base64, as stored; `None` where the salt is not 16 bytes.
+    #[must_use]
+    pub fn from_stored(value: String, salt: &str) -> Option<Self> {
+        let salt = STANDARD.decode(salt).ok()?.try_into().ok()?;
+        Some(Self { value, salt: Salt(salt) })
+    }
+
+    /// The committed value.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// The salt in base64.
+    #[must_use]
+    pub fn salt(&self) -> String {
+        STANDARD.encode(self.salt.0)
+    }
+
+    /// Hex SHA-256(salt ‖ value).
+    #[must_use]
+    pub fn reference(&self) -> Reference {
+        let digest = Sha256::new().chain_update(self.salt.0).chain_update(self.value.as_bytes()).finalize();
+        Reference(hex::encode(&digest))
+    }
+
+    /// What opens the reference: `{"value", "salt"}`.
+    #[must_use]
+    pub fn opening(&self) -> Value {
+        serde_json::json!({ "value": self.value, "salt": self.salt() })
+    }
+}
+
+/// A commitment's digest, as it stands in a header.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reference(String);
+
+impl Reference {
+    /// Takes a reference that was made by [`Commitment::reference`] and stored.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The reference's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ActorType;
+    use super::*;
+
+    const DOCUMENT: &str = r#"{"current":"k2","k1":"0000000000000000000000000000000000000000000","k2":"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01"}"#;
+
+    #[test]
+    fn an_actor_reference_names_its_key_version_and_hides_the_actor() {
+        let key = SecretKey::from_document(DOCUMENT).unwrap();
+        let reference = key.actor_ref(ActorType::Client, "demo");
+        assert!(reference.as_str().starts_with("k2:"), "{reference:?}");
+        assert_eq!(reference.as_str().len(), 3 + 64);
+        assert_ne!(reference, key.actor_ref(ActorType::Operator, "demo"));
+        assert_ne!(reference.as_str()[3..], hex::sha256(b"demo"));
+    }
+
+    #[test]
+    fn a_commitment_opens_with_its_salt_alone() {
+        let key = SecretKey::from_document(DOCUMENT).unwrap();
+        let commitment = key.commitment("ticker", "AAPL");
+        let salt = STANDARD.decode(commitment.salt()).unwrap();
+        assert_eq!(commitment.reference().as_str(), hex::sha256(&[&salt, b"AAPL".as_slice()].concat()));
+        assert_eq!(Commitment::from_stored("AAPL".into(), &commitment.salt()), Some(commitment.clone()));
+        assert_ne!(commitment.reference(), key.commitment("client", "AAPL").reference());
+        assert_eq!(Commitment::from_stored("AAPL".into(), "c2hvcnQ="), None);
+    }
+
+    #[test]
+    fn a_short_or_missing_key_is_refused() {
+        for document in ["", "[]", "{}", r#"{"current":"k1"}"#, r#"{"current":"k1","k1":"short"}"#] {
+            assert!(SecretKey::from_document(document).is_err(), "{document}");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Named fields of a request, from a JSON body or a query string, before they are given a type.
+//!
+//! A number keeps its literal text: it becomes a decimal without passing through a float. Every bad field is reported
+//! at once, so validation collects [`FieldError`]s instead of stopping at the first.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rust_decimal::Decimal;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::decimal;
+
+/// One refused field: its name, and what it must be. The message never repeats the value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FieldError {
+    /// Name of the field; `positions[3].ticker` inside a batch.
+    pub field: String,
+    /// What the field must be.
+    pub message: String,
+}
+
+impl FieldError {
+    /// An error about `field`.
+    #[must_use]
+    pub fn new(field: &str, message: impl fmt::Display) -> Self {
+        Self { field: field.to_owned(), message: message.to_string() }
+    }
+}
+
+/// A field's value as it was written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FieldValue {
+    /// Not there.
+    #[default]
+    Missing,
+    /// JSON `null`.
+    Null,
+    /// A JSON number, as its literal text.
+    Number(String),
+    /// A JSON string.
+    Text(String),
+    /// A query parameter, which has no type of its own.
+    Parameter(String),
+    /// JSON `true` or `false`.
+    Boolean,
+    /// A JSON object, as its literal text.
+    Object(String),
+    /// A JSON array, as its literal text.
+    Array(String),
+    /// Given more than once, which two readers could understand differently.
+    Repeated,
+}
+
+impl FieldValue {
+    fn from_raw(raw: &RawValue) -> Result<Self, serde_json::Error> {
+        let text = raw.get();
+        Ok(match text.as_bytes().first() {
+            Some(b'n') => Self::Null,
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'{') => Self::Object(text.to_owned()),
+            Some(b'[') => Self::Array(text.to_owned()),
+            Some(b'"') => Self::Text(serde_json::from_str(text)?),
+            _ => Self::Number(text.to_owned()),
+        })
+    }
+}
+
+/// The fields of one object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(BTreeMap<String, FieldValue>);
+
+impl Fields {
+    /// Reads a JSON object. Nested values stay as text.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// Reads the objects of a JSON array.
+    pub fn list_from_json(text: &str) -> Result<Vec<Self>, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// Takes name and value pairs, as in a query string.
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in pairs {
+            fields.insert(name.to_owned(), FieldValue::Parameter(value.to_owned()));
+        }
+        fields
+    }
+
+    fn insert(&mut self, name: String, value: FieldValue) {
+        self.0.entry(name).and_modify(|held| *held = FieldValue::Repeated).or_insert(value);
+    }
+
+    /// The value of a field; [`FieldValue::Missing`] where there is none.
+    #[must_use]
+    pub fn get(&self, name: &str) -> &FieldValue {
+        self.0.get(name).unwrap_or(&FieldValue::Missing)
+    }
+
+    /// Whether the field is there with a value other than `null`.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        !matches!(self.get(name), FieldValue::Missing | FieldValue::Null)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Fields::default();
+                while let Some((name, raw)) = map.next_entry::<String, Box<RawValue>>()? {
+                    let value = FieldValue::from_raw(&raw).map_err(serde::de::Error::custom)?;
+                    fields.insert(name, value);
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// Reads typed values out of [`Fields`] and remembers everything that was wrong.
+#[derive(Debug)]
+pub struct FieldReader<'a> {
+    fields: &'a Fields,
+    prefix: String,
+    errors: Vec<FieldError>,
+}
+
+impl<'a> FieldReader<'a> {
+    /// Reads top-level fields.
+    #[must_use]
+    pub fn new(fields: &'a Fields) -> Self {
+        Self::nested(fields, String::new())
+    }
+
+    /// Reads fields whose names are reported behind `prefix`.
+    #[must_use]
+    pub fn nested(fields: &'a Fields, prefix: String) -> Self {
+        Self { fields, prefix, errors: Vec::new() }
+    }
+
+    /// Adds an error about `field`.
+    pub fn refuse(&mut self, field: &str, message: impl fmt::Display) {
+        self.errors.push(FieldError::new(&format!("{}{field}", self.prefix), message));
+    }
+
+    /// Whether the field is there with a value other than `null`.
+    #[must_use]
+    pub fn has(&self, field: &str) -> bool {
+        self.fields.has(field)
+    }
+
+    /// A decimal given as a JSON number or string, at most `max_scale` decimals, in `range` (inclusive).
+    pub fn decimal(&mut self, field: &str, max_scale: u32, range: (Decimal, Decimal)) -> Option<Decimal> {
+        let literal = self.literal(field, "must be a decimal number or a string that holds one")?;
+        match decimal::parse(literal, max_scale) {
+            Ok(value) if range.0 <= value && value <= range.1 => Some(value),
+            Ok(_) => {
+                self.refuse(field, format_args!("must be between {} and {}", range.0, range.1));
+                None
+            }
+            Err(error) => {
+                self.refuse(field, error);
+                None
+            }
+        }
+    }
+
+    /// A whole number in `range` (inclusive): a JSON number or a query parameter, not a JSON string.
+    pub fn integer(&mut self, field: &str, range: (u64, u64)) -> Option<u64> {
+        let literal = match self.fields.get(field) {
+            FieldValue::Number(text) | FieldValue::Parameter(text) => text,
+            other => {
+                self.refuse(field, absent_or(other, "must be a whole number"));
+                return None;
+            }
+        };
+        let plain = (1..=19).contains(&literal.len())
+            && literal.bytes().all(|b| b.is_ascii_digit())
+            && (literal == "0" || !literal.starts_with('0'));
+        match literal.parse::<u64>() {
+            Ok(value) if plain && range.0 <= value && value <= range.1 => Some(value),
+            _ => {
+                self.refuse(field, format_args!("must be a whole number between {} and {}", range.0, range.1));
+                None
+            }
+        }
+    }
+
+    /// A string that `parse` accepts.
+    pub fn text<T, E: fmt::Display>(&mut self, field: &str, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        match self.fields.get(field) {
+            FieldValue::Text(text) | FieldValue::Parameter(text) => match parse(text) {
+                Ok(value) => Some(value),
+                Err(error) => {
+                    self.refuse(field, error);
+                    None
+                }
+            },
+            other => {
+                self.refuse(field, absent_or(other, "must be a string"));
+                None
+            }
+        }
+    }
+
+    /// Ends the reading: the value if nothing was refused, else every error.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(self.errors),
+        }
+    }
+
+    fn literal(&mut self, field: &str, expected: &'static str) -> Option<&'a str> {
+        match self.fields.get(field) {
+            FieldValue::Number(text) | FieldValue::Text(text) | FieldValue::Parameter(text) => Some(text),
+            other => {
+                self.refuse(field, absent_or(other, expected));
+                None
+            }
+        }
+    }
+}
+
+fn absent_or(value: &FieldValue, expected: &'static str) -> &'static str {
+    match value {
+        FieldValue::Missing => "is required",
+        FieldValue::Null => "must not be null",
+        FieldValue::Repeated => "must be given once",
+        _ => expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_literal_text() {
+        let fields = Fields::from_json(r#"{"a": 100000.07, "b": 1e400, "c": "0.1", "d": [1], "e": null, "f": true}"#).unwrap();
+        assert_eq!(fields.get("a"), &FieldValue::Number("100000.07".into()));
+        assert_eq!(fields.get("b"), &FieldValue::Number("1e400".into()));
+        assert_eq!(fields.get("c"), &FieldValue::Text("0.1".into()));
+        assert_eq!(fields.get("d"), &FieldValue::Array("[1]".into()));
+        assert_eq!(fields.get("e"), &FieldValue::Null);
+        assert_eq!(fields.get("f"), &FieldValue::Boolean);
+        assert_eq!(fields.get("g"), &FieldValue::Missing);
+    }
+
+    #[test]
+    fn a_field_given_twice_is_refused_not_guessed() {
+        let fields = Fields::from_json(r#"{"a": 1, "a": 2}"#).unwrap();
+        assert_eq!(fields.get("a"), &FieldValue::Repeated);
+        assert_eq!(Fields::from_pairs([("a", "1"), ("a", "1")]).get("a"), &FieldValue::Repeated);
+    }
+
+    #[test]
+    fn every_bad_field_is_reported_at_once() {
+        let fields = Fields::from_json(r#"{"a": "x", "b": 0, "c": 3}"#).unwrap();
+        let mut reader = FieldReader::nested(&fields, "positions[3].".into());
+        let one = Decimal::ONE;
+        assert_eq!(reader.decimal("a", 2, (one, one)), None);
+        assert_eq!(reader.integer("b", (1, 365)), None);
+        assert_eq!(reader.text("c", |text| Ok::<_, String>(text.to_owned())), None);
+        assert_eq!(reader.integer("d", (1, 365)), None);
+        let errors = reader.finish(Some(())).unwrap_err();
+        let names: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(names, ["positions[3].a", "positions[3].b", "positions[3].c", "positions[3].d"]);
+    }
+}

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod access;
+pub mod audit;
+pub mod decimal;
+pub mod field;
+pub mod hex;
+pub mod pricing;
+pub mod pricing_line;
+pub mod ticker;
+pub mod time;
