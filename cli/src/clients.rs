@@ -151,7 +151,7 @@ fn show_client(client: &ClientRecord, terms: &[ClientTerms], json: bool) -> Resu
         ("created_at", rfc3339(client.created_at)),
         ("keys", if client.key_ids.is_empty() { "none".to_owned() } else { client.key_ids.join(" ") }),
     ])?;
-    show::blank_line()?;
+    show::line("")?;
     let row = |terms: &ClientTerms| {
         [
             terms.version.to_string(),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use engine_aws::directory::DirectoryError;
-use engine_core::audit::SecretKeyError;
 use engine_core::field::FieldError;
+use engine_core::quote::ReplayError;
+use market_data::ImportError;
 
 use crate::exit::Exit;
 
@@ -60,14 +61,6 @@ pub(crate) enum Error {
     /// An answer that lacks what it must have.
     #[error("{0} answered with {1}")]
     Answer(&'static str, String),
-    /// A secret of the stack that is not what the template makes.
-    #[error("secret {name}: {error}")]
-    Secret {
-        /// Its name.
-        name: String,
-        /// What is wrong.
-        error: SecretKeyError,
-    },
     /// Options that do not hold what they must.
     #[error("{}", options(.0))]
     Invalid(Vec<FieldError>),
@@ -85,6 +78,35 @@ pub(crate) enum Error {
     /// The state is not one from which the change is allowed.
     #[error("not done: {0}")]
     Conflict(String),
+    /// A file that no importer would read.
+    #[error("{} is larger than 64 MiB", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file whose content does not say what it is.
+    #[error("cannot tell what {} holds: say --source short-stock, volatility, event-risk or minimum-rates", path.display())]
+    UnknownSource {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An upload that nothing became of in time.
+    #[error(
+        "the file was uploaded, but import {import_id} was not done after {seconds} s; it may still be: look with `engine import list`, \
+         and into the market-data function's log"
+    )]
+    NotImported {
+        /// The import.
+        import_id: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A quarantined file that could not be accepted.
+    #[error("not accepted: {0}")]
+    NotAccepted(ImportError),
+    /// An audit entry that is no quote that can be priced again.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// Stored data that this version of the command cannot read.
     #[error("stored {what} cannot be read: {cause}")]
     Corrupt {
@@ -129,7 +151,7 @@ impl Error {
     /// The exit status that scripts see.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Unavailable { .. } => Exit::Unavailable,
+            Self::Unavailable { .. } | Self::NotImported { .. } => Exit::Unavailable,
             _ if self.is_broken_pipe() => Exit::Done,
             _ => Exit::Failed,
         }
@@ -152,6 +174,15 @@ impl From<DirectoryError> for Error {
         match error {
             DirectoryError::Invalid(fields) => Self::Invalid(fields),
             DirectoryError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ImportError> for Error {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Store(error) => error.into(),
+            other => Self::NotAccepted(other),
         }
     }
 }

@@ -6,6 +6,7 @@ mod exit;
 mod import;
 mod keys;
 mod price;
+mod replay;
 mod show;
 mod stack;
 
@@ -30,9 +31,10 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Price(price::PriceArguments),
+    Import(import::ImportArguments),
     Clients(clients::ClientsArguments),
     Keys(keys::KeysArguments),
-    Import(import::ImportArguments),
+    Replay(replay::ReplayArguments),
 }
 
 /// Runs one command and says on standard error what went wrong.
@@ -41,9 +43,10 @@ pub fn run(arguments: Arguments) -> Exit {
     let stack = &arguments.stack;
     let done = match arguments.command {
         Command::Price(arguments) => price::run(&arguments),
+        Command::Import(arguments) => wait(import::run(stack, arguments)),
         Command::Clients(arguments) => wait(clients::run(stack, arguments)),
         Command::Keys(arguments) => wait(keys::run(stack, arguments)),
-        Command::Import(arguments) => wait(import::run(stack, arguments)),
+        Command::Replay(arguments) => wait(replay::run(stack, arguments)),
     };
     done.unwrap_or_else(|error| {
         if !error.is_broken_pipe() {

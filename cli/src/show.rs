@@ -18,9 +18,9 @@ pub(crate) fn pairs(pairs: &[(&str, String)]) -> Result<(), Error> {
     pairs.iter().try_for_each(|(name, value)| writeln!(output, "{name:<width$}  {value}")).map_err(Error::Write)
 }
 
-/// Writes an empty line.
-pub(crate) fn blank_line() -> Result<(), Error> {
-    writeln!(io::stdout().lock()).map_err(Error::Write)
+/// Writes one line of text.
+pub(crate) fn line(text: &str) -> Result<(), Error> {
+    writeln!(io::stdout().lock(), "{text}").map_err(Error::Write)
 }
 
 /// Writes rows under a header, each column as wide as its widest cell; `right` says which columns hold numbers.

@@ -2,10 +2,13 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_s3::Client as S3;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use clap::Args;
 use engine_aws::author::Author;
 use engine_aws::clock::{Clock, SystemClock, random_bytes};
 use engine_aws::directory::{Directory, DirectoryTables};
+use engine_aws::secrets::SecretStore;
 use engine_core::audit::{Actor, ActorType, EntryId, SecretKey};
 use jiff::Timestamp;
 
@@ -43,9 +46,14 @@ impl Stack {
         Ok(Self { name: arguments.stack.clone(), region, config })
     }
 
-    /// The SDK's settings.
-    pub(crate) fn config(&self) -> &SdkConfig {
-        &self.config
+    /// A client for the stack's bucket.
+    pub(crate) fn s3(&self) -> S3 {
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            // The address of an emulator has no room for a bucket's name before it.
+            .force_path_style(self.config.endpoint_url().is_some())
+            // A file takes as long as it takes; a stalled one is noticed by the SDK.
+            .timeout_config(TimeoutConfig::disabled());
+        S3::from_conf(config.build())
     }
 
     /// A client for the stack's tables.
@@ -74,29 +82,16 @@ impl Stack {
         }
     }
 
-    /// The key under which the actors of entries are named.
-    pub(crate) async fn actor_key(&self) -> Result<SecretKey, Error> {
-        self.secret("actor-key").await
-    }
-
-    /// The key from which the salts of references are derived.
-    pub(crate) async fn reference_key(&self) -> Result<SecretKey, Error> {
-        self.secret("reference-key").await
-    }
-
-    async fn secret(&self, purpose: &str) -> Result<SecretKey, Error> {
-        let client = aws_sdk_secretsmanager::Client::new(&self.config);
-        let name = format!("{}/{purpose}", self.name);
-        let secret = client.get_secret_value().secret_id(&name).send().await;
-        let secret = secret.map_err(|error| Error::aws("secretsmanager:GetSecretValue", &error))?;
-        let document = secret.secret_string().unwrap_or_default();
-        SecretKey::from_document(document).map_err(|error| Error::Secret { name, error })
+    /// The key under which the actors of entries are named, and the key from which the salts of references are derived.
+    pub(crate) async fn keys(&self) -> Result<(SecretKey, SecretKey), Error> {
+        let secrets = SecretStore::new(aws_sdk_secretsmanager::Client::new(&self.config));
+        let (actor_key, reference_key) = (format!("{}/actor-key", self.name), format!("{}/reference-key", self.name));
+        Ok(tokio::try_join!(secrets.versioned_key(&actor_key), secrets.versioned_key(&reference_key))?)
     }
 
     /// The directory of clients and keys, and the operator as author of changes to it.
     pub(crate) async fn directory(&self) -> Result<(Directory, Author), Error> {
-        let (caller, actor_key, reference_key) =
-            tokio::try_join!(self.caller(), self.actor_key(), self.reference_key())?;
+        let (caller, (actor_key, reference_key)) = tokio::try_join!(self.caller(), self.keys())?;
         let author = author(&caller, &actor_key)?;
         let tables =
             DirectoryTables { keys: self.table("keys"), clients: self.table("clients"), audit: self.table("audit") };

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use engine_core::hex;
+use engine_core::market::Source;
 use http_body::{Body, Frame, SizeHint};
 use indicatif::{ProgressBar, ProgressStyle};
+use market_data::import_id;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
@@ -19,32 +19,15 @@ use crate::stack::{Stack, new_id};
 
 /// Bytes handed to the connection at a time, hence the step of the progress bar.
 const PIECE: usize = 32 * 1024;
-/// Hexadecimal digits of an import's id.
-const ID_LENGTH: usize = 20;
-
-/// A file that the importer will be told of.
-#[derive(Clone, Debug)]
-pub(super) struct Uploaded {
-    /// Where it lies in the bucket.
-    pub(super) key: String,
-    /// Under which its import is recorded.
-    pub(super) import_id: String,
-}
-
-/// Uploads `content` as a file of `source`.
+/// Uploads `content` as a file of `source`. The id is that under which the importer records what became of it.
 pub(super) async fn upload(
     stack: &Stack,
     account: &str,
-    source: &str,
+    source: Source,
     file: &Path,
     content: Vec<u8>,
-) -> Result<Uploaded, Error> {
+) -> Result<String, Error> {
     let key = format!("{source}/{}/{}", new_id()?, safe_name(file));
-    // The addresses of an emulator have no place for a bucket's name before them. A file takes longer than a table's item.
-    let config = aws_sdk_s3::config::Builder::from(stack.config())
-        .force_path_style(stack.config().endpoint_url().is_some())
-        .timeout_config(TimeoutConfig::disabled())
-        .build();
     let bar = ProgressBar::new(u64::try_from(content.len()).unwrap_or(u64::MAX)).with_style(style());
     bar.set_message(file.display().to_string());
     let content = Bytes::from(content);
@@ -54,7 +37,8 @@ pub(super) async fn upload(
         counted.reset();
         SdkBody::from_body_1_x(Counted { left: content.clone(), bar: counted.clone() })
     });
-    let put = aws_sdk_s3::Client::from_conf(config)
+    let put = stack
+        .s3()
         .put_object()
         .bucket(stack.market_bucket(account))
         .key(&key)
@@ -65,14 +49,7 @@ pub(super) async fn upload(
     bar.finish_and_clear();
     let put = put.map_err(|error| Error::aws("s3:PutObject", &error))?;
     let etag = put.e_tag().ok_or_else(|| Error::Answer("s3:PutObject", "no ETag".to_owned()))?;
-    Ok(Uploaded { import_id: import_id(&key, etag), key })
-}
-
-/// The id under which the importer records the import of an object.
-fn import_id(key: &str, etag: &str) -> String {
-    let mut id = hex::sha256(format!("{key}\n{}", etag.trim_matches('"')).as_bytes());
-    id.truncate(ID_LENGTH);
-    id
+    Ok(import_id(&key, etag.trim_matches('"')))
 }
 
 /// The file's own name, in characters that mean the same everywhere.
@@ -122,14 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_import_is_known_by_its_object_whether_or_not_the_etag_is_quoted() {
-        let id = import_id("short-stock/x/usa.txt", "\"d41d8\"");
-        assert_eq!(id, import_id("short-stock/x/usa.txt", "d41d8"));
-        assert_eq!(id.len(), ID_LENGTH);
-    }
-
-    #[test]
     fn a_name_is_safe_in_a_key_and_in_an_event() {
-        assert_eq!(safe_name(Path::new("/tmp/short stock+ü (1).txt")), "short_stock___1_.txt".replace("___1", "____1"));
+        assert_eq!(safe_name(Path::new("/tmp/short stock+ü (1).txt")), "short_stock____1_.txt");
     }
 }

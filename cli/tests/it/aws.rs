@@ -1,16 +1,25 @@
 //! As much of AWS as the commands talk to, on loopback: DynamoDB (dynoxide), and answers of STS, Secrets Manager and S3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use engine_aws::audit_log::AuditLog;
+use engine_aws::clock::SystemClock;
+use engine_aws::market::MarketStore;
+use engine_aws::objects::ObjectStore;
+use engine_core::audit::SecretKey;
+use jiff::tz::TimeZone;
+use market_data::event::Upload;
+use market_data::{Importer, Keys};
 use tokio::runtime::Runtime;
 
 use crate::engine::{Run, command, finish};
@@ -18,9 +27,10 @@ use crate::engine::{Run, command, finish};
 /// The operator, as STS names them.
 pub(crate) const OPERATOR: &str = "arn:aws:iam::123456789012:user/olive";
 const STACK: &str = "desk";
+const BUCKET: &str = "desk-market-123456789012-us-east-1";
 const ETAG: &str = "5d41402abc4b2a76b9719d911017c592";
 
-/// Objects put, by path.
+/// Objects put, by bucket and key.
 type Objects = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
 /// A stack named `desk` with empty tables.
@@ -92,10 +102,60 @@ impl Aws {
         self.runtime.block_on(scan.send()).unwrap().items.unwrap_or_default()
     }
 
-    /// Objects put so far, by path.
-    pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
-        self.objects.lock().unwrap().clone()
+    /// The audit log.
+    pub(crate) fn audit_log(&self) -> AuditLog {
+        AuditLog::new(self.dynamodb.clone(), format!("{STACK}-audit"))
     }
+
+    /// Runs the importer beside, as Lambda would: once for each object put.
+    pub(crate) fn import_uploads(&self) {
+        let credentials = Credentials::from_keys("id", "secret", None);
+        let s3 = aws_sdk_s3::Config::builder()
+            .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
+            .region(aws_sdk_s3::config::Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .force_path_style(true)
+            .endpoint_url(&self.rest);
+        let importer = Importer::new(
+            ObjectStore::new(aws_sdk_s3::Client::from_conf(s3.build())),
+            MarketStore::new(self.dynamodb.clone(), format!("{STACK}-market")),
+            self.audit_log(),
+            Keys { actor: key(), reference: key() },
+            BUCKET.to_owned(),
+            TimeZone::get("America/New_York").unwrap(),
+            Arc::new(SystemClock),
+        );
+        let objects = Arc::clone(&self.objects);
+        self.runtime.spawn(async move {
+            let mut done = BTreeSet::new();
+            loop {
+                let paths: Vec<_> = objects.lock().unwrap().keys().cloned().collect();
+                for path in paths.into_iter().filter(|path| !done.contains(path)).collect::<Vec<_>>() {
+                    let upload = Upload {
+                        bucket: BUCKET.to_owned(),
+                        key: path.strip_prefix(&format!("/{BUCKET}/")).unwrap().to_owned(),
+                        version: None,
+                        etag: ETAG.to_owned(),
+                        size: None,
+                        uploader: OPERATOR.to_owned(),
+                        source_address: None,
+                    };
+                    importer.import(&upload, "request").await.unwrap();
+                    done.insert(path);
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+    }
+}
+
+/// The key that every secret of the stack holds.
+pub(crate) fn key() -> SecretKey {
+    SecretKey::from_document(&secret()).unwrap()
+}
+
+fn secret() -> String {
+    format!(r#"{{"current":"k1","k1":"{}"}}"#, "s".repeat(64))
 }
 
 async fn create_table(client: &Client, name: &str, keys: &[&str]) {
@@ -132,21 +192,28 @@ fn serve(connection: &TcpStream, objects: &Objects) {
         };
         let mut body = vec![0; header("content-length").parse().unwrap_or(0)];
         reader.read_exact(&mut body).unwrap();
+        let path = head[0].split([' ', '?']).nth(1).unwrap_or_default().to_owned();
         let (content_type, answer) = if header("x-amz-target").ends_with(".GetSecretValue") {
-            let document = format!(r#"{{\"current\":\"k1\",\"k1\":\"{}\"}}"#, "s".repeat(64));
-            ("application/x-amz-json-1.1", format!(r#"{{"Name":"secret","SecretString":"{document}"}}"#))
+            (
+                "application/x-amz-json-1.1",
+                serde_json::json!({ "Name": "secret", "SecretString": secret() }).to_string(),
+            )
         } else if body.starts_with(b"Action=GetCallerIdentity") {
             let identity = format!("<Arn>{OPERATOR}</Arn><UserId>U</UserId><Account>123456789012</Account>");
             let result = format!("<GetCallerIdentityResult>{identity}</GetCallerIdentityResult>");
             ("text/xml", format!("<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"))
+        } else if head[0].starts_with("GET") {
+            let object = objects.lock().unwrap().get(&path).cloned().unwrap_or_default();
+            ("text/plain", String::from_utf8(object).unwrap())
         } else {
-            let path = head[0].split([' ', '?']).nth(1).unwrap_or_default().to_owned();
             objects.lock().unwrap().insert(path, body);
             ("application/xml", String::new())
         };
         let length = answer.len();
+        let modified = "Sun, 22 Nov 2026 03:00:00 GMT";
         let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nETag: \"{ETAG}\"\r\ncontent-length: {length}\r\n\r\n"
+            "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nETag: \"{ETAG}\"\r\nLast-Modified: {modified}\r\n\
+             Content-Length: {length}\r\n\r\n"
         );
         let mut writer = connection;
         writer.write_all((head + &answer).as_bytes()).unwrap();

@@ -5,4 +5,6 @@
 mod aws;
 mod directory;
 mod engine;
+mod import;
 mod price;
+mod replay;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 
 use crate::Error;
 
@@ -18,6 +19,11 @@ pub(crate) fn string<'a>(item: &'a Item, name: &'static str) -> Result<&'a str, 
 pub(crate) fn number<T: std::str::FromStr>(item: &Item, name: &'static str) -> Result<T, Error> {
     let text = item.get(name).and_then(|value| value.as_n().ok());
     text.and_then(|text| text.parse().ok()).ok_or_else(|| absent(name))
+}
+
+/// A numeric attribute that holds milliseconds since the epoch.
+pub(crate) fn time(item: &Item, name: &'static str) -> Result<Timestamp, Error> {
+    Timestamp::from_millisecond(number(item, name)?).map_err(|error| Error::corrupt(name, error))
 }
 
 /// A string-set attribute; empty where it is missing, since DynamoDB keeps no empty sets.

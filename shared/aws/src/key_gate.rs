@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use engine_core::access::{Allowance, ApiKey, KeyHash, KeyId, KeyRecord, KeyState, Refusal, Tier};
+use engine_core::access::{Allowance, ApiKey, KeyHash, KeyId, KeyRecord, KeyState, Limited, Refusal, Tier};
 use jiff::Timestamp;
 
 use crate::Error;
@@ -72,8 +72,8 @@ pub enum Denial {
     Limited {
         /// Whose key it is.
         key: Box<KeyRecord>,
-        /// Seconds until the request would pass.
-        retry_after_seconds: u64,
+        /// How long to wait until the request would pass.
+        limited: Limited,
         /// What is left of the rate limit.
         allowance: Allowance,
     },
@@ -114,8 +114,7 @@ impl KeyGate {
             }
             if let Err(limited) = record.tier.take(used.tat, now_micros, take.tokens) {
                 let allowance = record.tier.allowance(used.tat, now_micros);
-                let retry_after_seconds = limited.retry_after_seconds();
-                return Ok(Err(Denial::Limited { key: Box::new(record), retry_after_seconds, allowance }));
+                return Ok(Err(Denial::Limited { key: Box::new(record), limited, allowance }));
             }
             known = Some(seen);
         }

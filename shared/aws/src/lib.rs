@@ -8,8 +8,12 @@ pub mod terms;
 pub mod key_gate;
 mod key_item;
 mod item;
+mod transact;
 pub mod directory;
 pub mod author;
+pub mod secrets;
+pub mod objects;
+pub mod market;
 
 pub use error::Error;
 pub use key_item::KeyUse;

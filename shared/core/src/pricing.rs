@@ -208,3 +208,11 @@ pub fn price(inputs: &PricingInputs) -> Result<Price, DecimalError> {
 fn percent_of(amount: Decimal, percentage: Decimal) -> Result<Decimal, DecimalError> {
     round_half_up(multiply(multiply(amount, percentage)?, Decimal::new(1, 2))?, MONEY_SCALE)
 }
+
+impl Price {
+    /// What is owed only if stock is borrowed: borrow cost and markup, 4 decimals.
+    #[must_use]
+    pub fn estimated_carry(&self) -> Decimal {
+        self.total_fee - self.transaction_fees
+    }
+}

@@ -9,10 +9,20 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-#[derive(Debug, Default)]
+/// What a test does between two calls of the code that it tests.
+type Hook = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
 struct State {
     sent: BTreeMap<String, usize>,
     failing: BTreeMap<String, usize>,
+    hooks: BTreeMap<String, Hook>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("sent", &self.sent).field("failing", &self.failing).finish_non_exhaustive()
+    }
 }
 
 /// An SDK interceptor at the point of transmission: every attempt passes here, retries included.
@@ -39,6 +49,11 @@ impl Wire {
     pub fn fail(&self, action: &str, attempts: usize) {
         self.0.lock().unwrap().failing.insert(action.to_owned(), attempts);
     }
+
+    /// Runs `hook` once, when the next request of `action` is about to leave: what happens meanwhile elsewhere.
+    pub fn before(&self, action: &str, hook: impl FnOnce() + Send + 'static) {
+        self.0.lock().unwrap().hooks.insert(action.to_owned(), Box::new(hook));
+    }
 }
 
 impl Intercept for Wire {
@@ -54,6 +69,10 @@ impl Intercept for Wire {
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").unwrap_or_default();
         let action = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let hook = self.0.lock().unwrap().hooks.remove(&action);
+        if let Some(hook) = hook {
+            hook();
+        }
         let mut state = self.0.lock().unwrap();
         *state.sent.entry(action.clone()).or_default() += 1;
         match state.failing.get_mut(&action) {

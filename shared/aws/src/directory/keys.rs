@@ -22,7 +22,7 @@ use crate::item::{n, s};
 use crate::key_item::{self, KeyUse};
 
 /// Longest life of a key, in days.
-pub const MAX_EXPIRY_DAYS: u64 = 90;
+const MAX_EXPIRY_DAYS: u64 = 90;
 
 /// A key as asked for.
 #[derive(Clone, Debug)]

@@ -4,14 +4,14 @@ mod clients;
 mod keys;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use engine_core::audit::{Entry, SecretKey};
 use engine_core::field::FieldError;
 
 use crate::audit_log::AuditLog;
 use crate::item::{Item, s};
 use crate::terms::TermsStore;
-use crate::Error;
+use crate::{Error, transact};
 
 pub use clients::{ClientRecord, NewClient};
 pub use keys::{IssuedKey, KeyDetails, NewKey};
@@ -69,14 +69,7 @@ impl Directory {
     /// Makes `changes` and appends `entry`, all or nothing.
     async fn commit(&self, mut changes: Vec<TransactWriteItem>, entry: &Entry, lost: &str) -> Result<(), Error> {
         changes.extend(self.audit.transact_items(entry)?);
-        let sent = self.client.transact_write_items().set_transact_items(Some(changes)).send().await;
-        sent.map(drop).map_err(|error| {
-            if error.as_service_error().is_some_and(|error| error.is_transaction_canceled_exception()) {
-                Error::Conflict(lost.to_owned())
-            } else {
-                Error::unavailable("dynamodb:TransactWriteItems", &error)
-            }
-        })
+        transact::write(&self.client, changes, lost).await
     }
 
     async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, Error> {
@@ -87,8 +80,7 @@ impl Directory {
 
 /// The put of an item that must not exist.
 fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, Error> {
-    let put = Put::builder().table_name(table).set_item(Some(item)).condition_expression("attribute_not_exists(pk)").build();
-    Ok(TransactWriteItem::builder().put(put.map_err(|error| Error::corrupt("put", error))?).build())
+    transact::put(table, item, transact::ABSENT, [])
 }
 
 /// A conditional update.

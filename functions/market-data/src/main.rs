@@ -1,0 +1,40 @@
+//! The `market-data` function: one invocation an S3 event.
+
+use std::sync::Arc;
+
+use aws_lambda_events::event::s3::S3Event;
+use engine_aws::{audit_log::AuditLog, clock::SystemClock, market::MarketStore, objects::ObjectStore, secrets::SecretStore};
+use jiff::tz::TimeZone;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use market_data::{Importer, Keys, event::uploads};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    engine_http::logging::init("market-data");
+    let config = engine_aws::config::load().await;
+    let secrets = SecretStore::new(aws_sdk_secretsmanager::Client::new(&config));
+    let (actor, reference) = (env("ACTOR_KEY_SECRET")?, env("REFERENCE_KEY_SECRET")?);
+    let (actor, reference) = tokio::try_join!(secrets.versioned_key(&actor), secrets.versioned_key(&reference))?;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+    let importer = Importer::new(
+        ObjectStore::new(aws_sdk_s3::Client::new(&config)),
+        MarketStore::new(dynamodb.clone(), env("MARKET_TABLE")?),
+        AuditLog::new(dynamodb, env("AUDIT_TABLE")?),
+        Keys { actor, reference },
+        env("MARKET_BUCKET")?,
+        TimeZone::get(&env("FILE_TIME_ZONE")?)?,
+        Arc::new(SystemClock),
+    );
+    let importer = &importer;
+    run(service_fn(async move |event: LambdaEvent<S3Event>| {
+        for upload in uploads(&event.payload)? {
+            importer.import(&upload, &event.context.request_id).await?;
+        }
+        Ok::<(), Error>(())
+    }))
+    .await
+}
+
+fn env(name: &str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| format!("environment variable {name} is not set").into())
+}

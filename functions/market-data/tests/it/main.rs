@@ -1,0 +1,7 @@
+//! The importer against an embedded DynamoDB, its files from memory.
+
+mod accept;
+mod events;
+mod import;
+mod race;
+mod rig;

@@ -1,0 +1,20 @@
+//! The client API over an embedded DynamoDB, called as API Gateway calls it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
+
+mod authentication;
+mod bad_input;
+mod calculate_batch;
+mod calculate_get;
+mod calculate_post;
+mod events;
+mod fixture;
+mod health;
+mod limits;
+mod openapi;
+mod rates_get;
+mod rates_list;
+mod rates_what_if;
+mod record;
+mod routing;
+mod wire_calls;

@@ -1,0 +1,67 @@
+//! Objects in S3, read by version: what an event names, not whatever is newest by the time it is read.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+use jiff::Timestamp;
+
+use crate::Error;
+
+/// An object as read.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// When this version was put, to the second.
+    pub last_modified: Timestamp,
+}
+
+/// What S3 says of an object that was put.
+#[derive(Clone, Debug)]
+pub struct PutObject {
+    /// The entity tag, without quotes.
+    pub etag: String,
+    /// The version, where the bucket keeps versions.
+    pub version: Option<String>,
+}
+
+/// Reads and puts objects.
+#[derive(Clone, Debug)]
+pub struct ObjectStore {
+    client: Client,
+}
+
+impl ObjectStore {
+    /// The objects that `client` may read and put.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// One version of an object; the current one where none is named.
+    pub async fn get(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Object, Error> {
+        let request = self.client.get_object().bucket(bucket).key(key).set_version_id(version.map(str::to_owned));
+        let got = request.send().await.map_err(|error| {
+            if error.as_service_error().is_some_and(|error| error.is_no_such_key()) {
+                Error::NotFound(format!("object {key}"))
+            } else {
+                Error::unavailable("s3:GetObject", &error)
+            }
+        })?;
+        let seconds = got.last_modified.map(|time| time.secs());
+        let last_modified = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        let bytes = got.body.collect().await;
+        let bytes = bytes.map_err(|error| Error::Unavailable { operation: "s3:GetObject", cause: error.to_string() })?;
+        Ok(Object {
+            bytes: bytes.into_bytes().to_vec(),
+            last_modified: last_modified.ok_or_else(|| Error::corrupt("object", "it has no time"))?,
+        })
+    }
+
+    /// Puts an object.
+    pub async fn put(&self, bucket: &str, key: &str, bytes: Vec<u8>) -> Result<PutObject, Error> {
+        let put = self.client.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes)).send().await;
+        let put = put.map_err(|error| Error::unavailable("s3:PutObject", &error))?;
+        let etag = put.e_tag.as_deref().unwrap_or_default().trim_matches('"').to_owned();
+        Ok(PutObject { etag, version: put.version_id })
+    }
+}

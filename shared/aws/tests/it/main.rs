@@ -1,0 +1,4 @@
+//! The stores against an embedded DynamoDB.
+
+mod market;
+mod market_book;
