@@ -1,5 +1,6 @@
 //! `engine keys`: API keys, issued and revoked with the operator's own credentials.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use engine_aws::directory::{Directory, IssuedKey, KeyDetails, NewKey};
 use engine_core::access::{KeyId, TickerScope};
@@ -66,7 +67,7 @@ struct RevokeArguments {
     /// Id of the key: the 12 characters after `bre_<environment>_`
     key_id: String,
     /// Why, for the record
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     reason: String,
     /// Print one JSON object
     #[arg(long)]

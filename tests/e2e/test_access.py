@@ -13,7 +13,16 @@ def fresh_key(engine):
 
     def issue(*more: str) -> dict[str, str]:
         made = engine(
-            "keys", "create", "--client-id", "demo", "--rate-limit", "60", "--expiry-days", "1", *more, "--json"
+            "keys",
+            "create",
+            "--client-id",
+            "demo",
+            "--rate-limit",
+            "60",
+            "--expiry-days",
+            "1",
+            *more,
+            "--json",
         )
         assert made.returncode == 0, made.stderr
         key = json.loads(made.stdout)
@@ -46,7 +55,9 @@ def test_every_unproven_key_gets_the_same_answer(api, fresh_key):
     }
     bodies = set()
     for key in attempts.values():
-        answer = api("GET", RATE, key=None, headers={} if key is None else {"X-API-Key": key})
+        answer = api(
+            "GET", RATE, key=None, headers={} if key is None else {"X-API-Key": key}
+        )
         assert answer.status_code == 401
         body = answer.json()
         body.pop("request_id")
@@ -55,10 +66,14 @@ def test_every_unproven_key_gets_the_same_answer(api, fresh_key):
     assert len(bodies) == 1
 
 
-def test_a_ticker_that_the_key_may_not_see_is_like_one_that_does_not_exist(api, fresh_key):
+def test_a_ticker_that_the_key_may_not_see_is_like_one_that_does_not_exist(
+    api, fresh_key
+):
     key = fresh_key("--tickers", "AAPL")["api_key"]
     assert api.get(RATE, key=key).status_code == 200
-    hidden, unknown = (api.get(f"/api/v1/rates/{ticker}", key=key) for ticker in ("GME", "NOSUCH"))
+    hidden, unknown = (
+        api.get(f"/api/v1/rates/{ticker}", key=key) for ticker in ("GME", "NOSUCH")
+    )
     assert hidden.status_code == unknown.status_code == 404
     assert hidden.json()["detail"] == unknown.json()["detail"]
 
@@ -81,9 +96,13 @@ def test_no_key_text_is_ever_logged_or_stored(api, operator, stack, fresh_key):
     api.get(RATE, key=key)
     logs = operator("logs")
     for group in logs.describe_log_groups()["logGroups"]:
-        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+        for page in logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group["logGroupName"]
+        ):
             assert not any(secret in event["message"] for event in page["events"])
     dynamodb = operator("dynamodb")
     for table in ("keys", "clients", "market", "audit"):
-        pages = dynamodb.get_paginator("scan").paginate(TableName=f"{stack['ENGINE_STACK']}-{table}")
+        pages = dynamodb.get_paginator("scan").paginate(
+            TableName=f"{stack['ENGINE_STACK']}-{table}"
+        )
         assert not any(secret in str(page["Items"]) for page in pages)

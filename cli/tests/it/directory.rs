@@ -84,6 +84,7 @@ fn a_key_is_shown_once_and_revoked_for_good() {
     let shown = aws.run(&["keys", "show", key_id]);
     assert!(shown.stdout.contains("AAPL BRK.B") && !shown.stdout.contains(issued["api_key"].as_str().unwrap()));
 
+    assert_eq!(aws.run(&["keys", "revoke", key_id, "--reason", ""]).status, Some(2));
     let revoke = ["keys", "revoke", key_id, "--reason", "lost", "--json"];
     assert_eq!(json(&aws.run(&revoke).stdout)["state"], "REVOKED");
     let again = aws.run(&revoke);

@@ -8,6 +8,7 @@ use engine_core::audit::{Actor, ActorType, Event, Outcome};
 use engine_core::hex;
 use engine_core::market::{FileRefusal, MAX_FILE, Snapshot, Source, check, encode, references_jsonl};
 use engine_core::time::rfc3339;
+use engine_http::logging::EventType;
 use serde_json::{Value, json};
 
 use crate::event::Upload;
@@ -47,10 +48,11 @@ impl<O: Objects> Importer<O> {
         if upload.bucket != self.bucket {
             return Err(ImportError::OtherBucket);
         }
-        let source = Source::from_object_key(&upload.key).ok_or_else(|| ImportError::UnknownFolder(upload.key.clone()))?;
+        let source =
+            Source::from_object_key(&upload.key).ok_or_else(|| ImportError::UnknownFolder(upload.key.clone()))?;
         let mut record = self.begin(upload, source);
         if let Some(finished) = self.record(&record.import_id).await? {
-            tracing::info!(import_id = finished.import_id, status = finished.status.as_str(), "import finished before");
+            tracing::info!(import_id = finished.import_id, result = finished.status.as_str(), "import finished before");
             return Ok(finished);
         }
         let author = self.author(upload, request_id);
@@ -270,12 +272,31 @@ fn details(record: &ImportRecord) -> Value {
 }
 
 fn log(record: &ImportRecord) {
-    tracing::info!(
-        import_id = record.import_id,
-        source = record.source.as_str(),
-        status = record.status.as_str(),
-        snapshot_id = record.snapshot_id,
-        rejected = record.rejected,
-        "import finished"
-    );
+    let event_type = EventType::DataAccess.as_str();
+    let (import_id, source, rejected) = (record.import_id.as_str(), record.source.as_str(), record.rejected);
+    let (action, result) = ("market_data.import", record.status.as_str());
+    match record.status {
+        ImportStatus::Published | ImportStatus::Unchanged => tracing::info!(
+            event_type,
+            status = "SUCCESS",
+            action,
+            import_id,
+            source,
+            rejected,
+            result,
+            snapshot_id = record.snapshot_id,
+            "import finished"
+        ),
+        ImportStatus::Quarantined | ImportStatus::Refused => tracing::warn!(
+            event_type,
+            status = "FAILURE",
+            action,
+            import_id,
+            source,
+            rejected,
+            result,
+            reasons = record.reasons.join("; "),
+            "file not taken"
+        ),
+    }
 }

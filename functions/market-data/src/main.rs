@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use aws_lambda_events::event::s3::S3Event;
-use engine_aws::{audit_log::AuditLog, clock::SystemClock, market::MarketStore, objects::ObjectStore, secrets::SecretStore};
+use engine_aws::{
+    audit_log::AuditLog, clock::SystemClock, market::MarketStore, objects::ObjectStore, secrets::SecretStore,
+};
 use jiff::tz::TimeZone;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use market_data::{Importer, Keys, event::uploads};
@@ -28,7 +30,10 @@ async fn main() -> Result<(), Error> {
     let importer = &importer;
     run(service_fn(async move |event: LambdaEvent<S3Event>| {
         for upload in uploads(&event.payload)? {
-            importer.import(&upload, &event.context.request_id).await?;
+            let done = importer.import(&upload, &event.context.request_id).await;
+            done.inspect_err(
+                |error| tracing::error!(status = "FAILURE", %error, object = upload.key, "import failed"),
+            )?;
         }
         Ok::<(), Error>(())
     }))

@@ -107,16 +107,21 @@ impl AuditLog {
             .into_paginator()
             .items()
             .send();
+        let mut found = false;
         let mut header = None;
         let mut body = String::new();
         while let Some(item) = pages.next().await {
+            found = true;
             let item = item.map_err(|error| Error::unavailable("dynamodb:Query", &error))?;
             let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
             header = header.or_else(|| text("header"));
             body.push_str(&text("body").unwrap_or_default());
         }
-        let Some(header) = header else { return Ok(None) };
-        let entry = Entry::from_stored(id, header, body);
+        if !found {
+            return Ok(None);
+        }
+        // What is there without its header is no entry, but neither is it nothing.
+        let entry = header.and_then(|header| Entry::from_stored(id, header, body));
         entry.map(Some).ok_or_else(|| Error::corrupt("audit entry", format_args!("{id} does not match its digest")))
     }
 }

@@ -145,7 +145,8 @@ impl KeyGate {
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let usable = "key_hash = :hash AND key_state = :active AND expires_at > :now_ms AND rate_limit = :tier";
-        let update = if guess.tat <= now_micros {
+        // The idle form sets no bound of its own: more tokens than a bucket holds are left to the busy one, which refuses.
+        let update = if guess.tat <= now_micros && take.tokens <= guess.tier.burst() {
             update
                 .condition_expression(format!("{usable} AND tat <= :now"))
                 .update_expression("SET tat = :next, last_used_at = :now_ms ADD seq :one")

@@ -1,6 +1,7 @@
 //! Objects in S3, read by version: what an event names, not whatever is newest by the time it is read.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use jiff::Timestamp;
 
@@ -41,7 +42,7 @@ impl ObjectStore {
     pub async fn get(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Object, Error> {
         let request = self.client.get_object().bucket(bucket).key(key).set_version_id(version.map(str::to_owned));
         let got = request.send().await.map_err(|error| {
-            if error.as_service_error().is_some_and(|error| error.is_no_such_key()) {
+            if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) {
                 Error::NotFound(format!("object {key}"))
             } else {
                 Error::unavailable("s3:GetObject", &error)
@@ -50,7 +51,8 @@ impl ObjectStore {
         let seconds = got.last_modified.map(|time| time.secs());
         let last_modified = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
         let bytes = got.body.collect().await;
-        let bytes = bytes.map_err(|error| Error::Unavailable { operation: "s3:GetObject", cause: error.to_string() })?;
+        let bytes =
+            bytes.map_err(|error| Error::Unavailable { operation: "s3:GetObject", cause: error.to_string() })?;
         Ok(Object {
             bytes: bytes.into_bytes().to_vec(),
             last_modified: last_modified.ok_or_else(|| Error::corrupt("object", "it has no time"))?,

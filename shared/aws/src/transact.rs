@@ -31,7 +31,10 @@ pub(crate) async fn write(client: &Client, changes: Vec<TransactWriteItem>, lost
     let sent = client.transact_write_items().set_transact_items(Some(changes)).send().await;
     sent.map(drop).map_err(|error| match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
-            if cancelled.cancellation_reasons().iter().any(|reason| reason.code().is_some_and(|code| LOST.contains(&code))) =>
+            if cancelled
+                .cancellation_reasons()
+                .iter()
+                .any(|reason| reason.code().is_some_and(|code| LOST.contains(&code))) =>
         {
             Error::Conflict(lost.to_owned())
         }

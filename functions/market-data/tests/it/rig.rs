@@ -1,6 +1,7 @@
 //! An importer with everything it needs.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use engine_aws::Error;
@@ -112,8 +113,7 @@ pub(crate) fn file(day: u8, rows: usize, fee: &str) -> String {
     for row in 0..rows {
         let letter = char::from(b'A' + u8::try_from(row).unwrap());
         let fee = if row == 0 { fee } else { "0.5000" };
-        text.push_str(&format!("T{letter}|USD|COMPANY {letter}|{row}|XXXXXXX0{row:04}|3.6000|{fee}|1000|\n"));
+        writeln!(text, "T{letter}|USD|COMPANY {letter}|{row}|XXXXXXX0{row:04}|3.6000|{fee}|1000|").unwrap();
     }
-    text.push_str(&format!("#EOF|{rows}\n"));
-    text
+    text + &format!("#EOF|{rows}\n")
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
 
+mod limiter;
 mod market_book;
 mod market_brake;
 mod market_documents;

@@ -15,7 +15,7 @@ pub(crate) fn text(time: &str, rows: &[&str]) -> String {
     let mut text = format!("#BOF|{time}\n#SYM|CUR|REBATERATE|FEERATE|AVAILABLE|\n");
     for row in rows {
         let (ticker, figures) = row.split_once('|').unwrap();
-        text.push_str(&format!("{ticker}|USD|{figures}|\n"));
+        text.extend([ticker, "|USD|", figures, "|\n"]);
     }
     text + &format!("#EOF|{}\n", rows.len())
 }

@@ -186,7 +186,7 @@ proptest! {
 
     #[test]
     fn no_line_inside_a_frame_is_lost(rows in proptest::collection::vec("[A-C|>0-9.NA-]{0,24}", 0..20)) {
-        let body: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        let body: String = rows.iter().flat_map(|row| [row, "\n"]).collect();
         let text = format!("#BOF|2022.08.06|22:30:03\n#SYM|CUR|REBATERATE|FEERATE|AVAILABLE\n{body}#EOF|{}\n", rows.len());
         let file = parse(&text).unwrap();
         prop_assert_eq!(file.rows_read, rows.len());

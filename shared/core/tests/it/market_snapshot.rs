@@ -2,8 +2,8 @@
 
 use engine_core::hex;
 use engine_core::market::{
-    Availability, BorrowStatus, CodecError, ImportCounts, LastKnown, SecurityRecord, ShortStockSnapshot, Snapshot,
-    Source, build_event_risk, build_minimum_rates, build_volatility, decode, encode, parse_event_risk,
+    Availability, BorrowStatus, CodecError, ImportCounts, LastKnown, MAX_CHUNK, SecurityRecord, ShortStockSnapshot,
+    Snapshot, Source, build_event_risk, build_minimum_rates, build_volatility, decode, encode, parse_event_risk,
     parse_minimum_rates, parse_volatility, references_jsonl,
 };
 use engine_core::{audit::canonical_json, decimal};
@@ -133,6 +133,19 @@ fn documents_count_what_changed() {
     let (new, rejections) = parse_volatility(new, time).unwrap();
     let (_, counts) = build_volatility(new, Some(&old), rejections.len());
     assert_eq!(counts, ImportCounts { read: 4, written: 1, unchanged: 2, rejected: 1, ..ImportCounts::default() });
+}
+
+#[test]
+fn a_large_snapshot_is_stored_in_chunks_that_fit_an_item() {
+    let rows: Vec<String> = (0..15_000u32).map(|n| format!("S{n}|1|{}.{:04}|{n}", n % 97, n * 7919 % 10_000)).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let snapshot = Snapshot::ShortStock(import("2026.11.01|12:00:00", &rows, None).0);
+    let stored = encode(&snapshot).unwrap();
+    assert!(stored.chunks.len() > 1 && stored.chunks.iter().all(|chunk| chunk.len() <= MAX_CHUNK));
+    assert_eq!(decode(Source::ShortStock, &stored.id, &stored.chunks), Ok(snapshot));
+    let mut swapped = stored.chunks.clone();
+    swapped.swap(0, 1);
+    assert!(decode(Source::ShortStock, &stored.id, &swapped).is_err());
 }
 
 proptest! {

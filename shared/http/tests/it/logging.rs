@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex};
 use engine_aws::clock::Clock;
 use engine_core::audit::{ActorRef, ActorType};
 use engine_http::logging::{
-    AccessLog, EventType, JsonLines, LevelFilter, Line, announce_retention, format_line, is_ours, log_access, request_span,
+    AccessLog, EventType, JsonLines, LevelFilter, Line, announce_retention, format_line, is_ours, log_access,
+    request_span,
 };
 use engine_http::{Answer, Problem, Reply};
 use jiff::Timestamp;
@@ -212,7 +213,10 @@ fn event_types_are_a_closed_list() {
 fn retention_is_announced_or_missed_aloud() {
     let line = |days| lines(info(), || announce_retention(days)).remove(0);
     let set = line(Some("2557"));
-    assert_eq!((&set["event_type"], &set["action"], &set["status"]), (&json!("CONFIGURATION"), &json!("log_retention"), &json!("SUCCESS")));
+    assert_eq!(
+        (&set["event_type"], &set["action"], &set["status"]),
+        (&json!("CONFIGURATION"), &json!("log_retention"), &json!("SUCCESS"))
+    );
     assert_eq!(set["details"], json!({"retention_days": 2557}));
     for days in [None, Some(""), Some("seven years")] {
         let missed = line(days);

@@ -1,0 +1,167 @@
+//! The audit log: written once, and read back only whole.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use engine_aws::Error;
+use engine_aws::audit_log::AuditLog;
+use engine_core::audit::{Actor, ActorType, Body, Draft, Entry, EntryId, Event, Outcome};
+use engine_test_support::dynamo::{Dynamo, tables};
+use engine_test_support::keys::actor_key;
+use engine_test_support::wire::Wire;
+use serde_json::json;
+
+use crate::fixture::{Item, at};
+
+/// An entry with that text in its body. All have the same id.
+fn entry(text: &str) -> Entry {
+    let now = at("2026-01-15T21:30:00.123Z");
+    let draft = Draft {
+        id: EntryId::new(now, [7; 10]),
+        time: now,
+        event: Event::QuoteCreate,
+        outcome: Outcome::Success,
+        request_id: "request".to_owned(),
+        function: "pricing",
+        actor_ref: actor_key().actor_ref(ActorType::Client, "demo"),
+        client_ref: None,
+        subject_ref: None,
+        body: Body {
+            actor: Actor { kind: ActorType::Client, id: "demo".to_owned(), roles: vec![] },
+            source_address: None,
+            resource: "/api/v1/calculate-locate".to_owned(),
+            reason: None,
+            details: json!({ "text": text }),
+            salt: [9; 16],
+        },
+    };
+    draft.finish().unwrap()
+}
+
+/// An entry of three items, whose first cut falls inside a character whatever stands before it.
+fn long(letter: &str) -> Entry {
+    entry(&format!("{letter}{}", "€".repeat(300_000)))
+}
+
+struct Log {
+    dynamo: Dynamo,
+    log: AuditLog,
+}
+
+impl Log {
+    async fn start() -> Self {
+        let dynamo = Dynamo::start().await;
+        let log = AuditLog::new(dynamo.client(), tables::AUDIT);
+        Self { dynamo, log }
+    }
+
+    async fn items(&self) -> Vec<Item> {
+        let client = self.dynamo.client_on(&Wire::default());
+        let mut pages = client.scan().table_name(tables::AUDIT).into_paginator().items().send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(item.unwrap());
+        }
+        items.sort_by_key(|item| item["sk"].as_s().unwrap().clone());
+        items
+    }
+
+    async fn overwrite(&self, item: &Item) {
+        let client = self.dynamo.client_on(&Wire::default());
+        client.put_item().table_name(tables::AUDIT).set_item(Some(item.clone())).send().await.unwrap();
+    }
+
+    /// Reads the entry, which must be recognised as altered.
+    async fn assert_altered(&self, what: &str) {
+        let read = self.log.read(entry("").id()).await;
+        assert!(matches!(read, Err(Error::Corrupt { .. })), "{what}: {read:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_is_one_put_of_its_exact_texts() {
+    let log = Log::start().await;
+    let entry = entry("a");
+    assert_eq!(log.log.read(entry.id()).await.unwrap(), None);
+    log.dynamo.wire().reset();
+    log.log.append(&entry).await.unwrap();
+    assert_eq!(log.dynamo.wire().sent(), [("PutItem".to_owned(), 1)].into());
+    let items = log.items().await;
+    let text = |name: &str| items[0][name].as_s().unwrap().as_str();
+    assert_eq!((items.len(), text("header"), text("body")), (1, entry.header(), entry.body()));
+    assert_eq!((text("pk"), text("sk")), (entry.id().partition().as_str(), entry.id().to_string().as_str()));
+    assert_eq!(log.log.read(entry.id()).await.unwrap(), Some(entry));
+}
+
+#[tokio::test]
+async fn a_retry_that_finds_its_own_bytes_has_succeeded_and_other_bytes_never_replace_them() {
+    for (first, others) in [(entry("a"), [entry("b"), long("a")]), (long("a"), [entry("a"), long("b")])] {
+        let log = Log::start().await;
+        log.log.append(&first).await.unwrap();
+        log.log.append(&first).await.unwrap();
+        for other in &others {
+            let lost = log.log.append(other).await;
+            assert!(matches!(lost, Err(Error::Conflict(_))), "{lost:?}");
+        }
+        assert_eq!(log.log.read(first.id()).await.unwrap(), Some(first));
+    }
+}
+
+#[tokio::test]
+async fn an_entry_longer_than_an_item_is_appended_in_one_transaction_and_reads_back_identical() {
+    let log = Log::start().await;
+    let entry = long("a");
+    log.log.append(&entry).await.unwrap();
+    assert_eq!(log.dynamo.wire().sent(), [("TransactWriteItems".to_owned(), 1)].into());
+    let items = log.items().await;
+    let bodies: Vec<_> = items.iter().map(|item| item["body"].as_s().unwrap().as_str()).collect();
+    assert_eq!(bodies.len(), 3);
+    assert!(bodies[0].len() < 380_000, "the cut fell inside a character");
+    assert_eq!(bodies.concat(), entry.body());
+    assert_eq!(items[0]["chunks"], AttributeValue::N("3".to_owned()));
+    assert_eq!(log.log.read(entry.id()).await.unwrap(), Some(entry));
+}
+
+#[tokio::test]
+async fn an_entry_whose_append_failed_is_not_there_in_part() {
+    let log = Log::start().await;
+    for (entry, action) in [(entry("a"), "PutItem"), (long("a"), "TransactWriteItems")] {
+        log.dynamo.wire().fail(action, 100);
+        let failed = log.log.append(&entry).await;
+        assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
+        assert_eq!(log.items().await, []);
+    }
+}
+
+#[tokio::test]
+async fn an_altered_entry_is_not_read_as_an_entry() {
+    let log = Log::start().await;
+    log.log.append(&entry("original")).await.unwrap();
+    let item = log.items().await.remove(0);
+    for (name, from, to) in [("body", "original", "altered"), ("header", "request", "another"), ("header", "v", "")] {
+        let mut altered = item.clone();
+        altered.insert(name.to_owned(), AttributeValue::S(item[name].as_s().unwrap().replacen(from, to, 1)));
+        log.overwrite(&altered).await;
+        if (name, from) == ("header", "request") {
+            continue; // a header vouches for its body; that it is itself unaltered is for the sealed log to prove
+        }
+        log.assert_altered(name).await;
+    }
+    let mut headless = item.clone();
+    headless.remove("header");
+    log.overwrite(&headless).await;
+    log.assert_altered("no header").await;
+    log.overwrite(&item).await;
+    assert_eq!(log.log.read(entry("").id()).await.unwrap(), Some(entry("original")));
+}
+
+#[tokio::test]
+async fn a_long_entry_that_lost_an_item_is_not_read_as_an_entry() {
+    for lost in 0..3 {
+        let log = Log::start().await;
+        log.log.append(&long("a")).await.unwrap();
+        let mut key = log.items().await.remove(lost);
+        key.retain(|name, _| name == "pk" || name == "sk");
+        let client = log.dynamo.client();
+        client.delete_item().table_name(tables::AUDIT).set_key(Some(key)).send().await.unwrap();
+        log.assert_altered(&format!("without item {lost}")).await;
+    }
+}
