@@ -95,9 +95,9 @@ fn operation(route: &Route<Handler>) -> Value {
 }
 
 fn describe(handler: Handler) -> Operation {
-    let plain = |id, summary, answer| Operation { id, summary, parameters: Vec::new(), body: None, answer, problems: &[] };
-    let body_problems =
-        &[Code::InvalidRequest, Code::TickerNotFound, Code::BodyTooLarge, Code::UnsupportedMediaType];
+    let plain =
+        |id, summary, answer| Operation { id, summary, parameters: Vec::new(), body: None, answer, problems: &[] };
+    let body_problems = &[Code::InvalidRequest, Code::TickerNotFound, Code::BodyTooLarge, Code::UnsupportedMediaType];
     match handler {
         Handler::CalculatePost => Operation {
             body: Some(reference("Position")),
@@ -179,7 +179,11 @@ fn amount_schema(description: &str, decimals: u32) -> Value {
 fn position_properties() -> Vec<(&'static str, Value, bool)> {
     vec![
         ("ticker", ticker_schema(), true),
-        ("position_value", amount_schema("0.01 to 1000000000, at most 2 decimals; or quantity and price instead.", 2), false),
+        (
+            "position_value",
+            amount_schema("0.01 to 1000000000, at most 2 decimals; or quantity and price instead.", 2),
+            false,
+        ),
         ("quantity", json!({ "type": "integer", "minimum": 1, "description": "Whole shares, with price." }), false),
         ("price", amount_schema("Money per share, at most 6 decimals, with quantity.", 6), false),
         ("loan_days", json!({ "type": "integer", "minimum": 1, "maximum": 365 }), true),
@@ -194,7 +198,8 @@ fn position_properties() -> Vec<(&'static str, Value, bool)> {
 fn position_schema() -> Value {
     let properties = position_properties();
     let required: Vec<_> = properties.iter().filter(|(_, _, required)| *required).map(|(name, ..)| *name).collect();
-    let properties: Map<_, _> = properties.iter().map(|(name, schema, _)| ((*name).to_owned(), schema.clone())).collect();
+    let properties: Map<_, _> =
+        properties.iter().map(|(name, schema, _)| ((*name).to_owned(), schema.clone())).collect();
     json!({
         "type": "object",
         "required": required,

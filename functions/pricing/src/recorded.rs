@@ -38,7 +38,12 @@ pub(crate) struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     /// A recorder for one call, with the id under which the call will be recorded.
-    pub(crate) fn new(app: &'a Pricing, call: Call<'a>, admission: &'a Admission, event: Event) -> Result<Self, Problem> {
+    pub(crate) fn new(
+        app: &'a Pricing,
+        call: Call<'a>,
+        admission: &'a Admission,
+        event: Event,
+    ) -> Result<Self, Problem> {
         let id = EntryId::new(call.context.now, random_bytes()?);
         Ok(Self { app, call, admission, event, id })
     }

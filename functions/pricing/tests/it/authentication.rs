@@ -34,10 +34,21 @@ async fn whatever_is_wrong_with_a_key_the_answer_is_one_and_the_same() {
     let unknown = key(ENVIRONMENT, [9; 9], 1);
     let long = "x".repeat(5000);
     for presented in [
-        "", " ", "x", "bre_test_", "null", "' OR 1=1 --", "REPLACE_WITH_API_KEY", long.as_str(),
-        &mistyped(held.expose()), &format!("{} ", held.expose()), &held.expose().to_uppercase(),
+        "",
+        " ",
+        "x",
+        "bre_test_",
+        "null",
+        "' OR 1=1 --",
+        "REPLACE_WITH_API_KEY",
+        long.as_str(),
+        &mistyped(held.expose()),
+        &format!("{} ", held.expose()),
+        &held.expose().to_uppercase(),
         &format!("{},{}", held.expose(), held.expose()),
-        wrong_secret.expose(), other_environment.expose(), unknown.expose(),
+        wrong_secret.expose(),
+        other_environment.expose(),
+        unknown.expose(),
     ] {
         for process in [&api.pricing, &api.process()] {
             let call = Call::post(CALCULATE, position("AAPL")).key(presented);

@@ -1,17 +1,48 @@
 //! What bad input gets: 400 naming every bad field at once, 413, 415, and never a 500.
 
+use proptest::prelude::{any, prop_oneof};
+use proptest::strategy::{Just, Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+
 use crate::fixture::{Api, BATCH, CALCULATE, Call, batch, position};
 
 /// Never a number, a name or a client, as JSON text.
 const NEVER: [&str; 17] = [
-    "true", "[]", "{}", "[1]", r#""""#, r#"" ""#, r#""1 000 000 000 000""#, r#""100,000.00""#, r#""1\u0000""#,
-    r#""1\n""#, r#""' OR '1'='1' --""#, r#""1; DROP TABLE keys""#, r#""<script>alert(1)</script>""#,
-    r#""${jndi:ldap://x}""#, r#""٣٠!""#, r#""\ud83d\ude00""#, r#""../../etc/passwd""#,
+    "true",
+    "[]",
+    "{}",
+    "[1]",
+    r#""""#,
+    r#"" ""#,
+    r#""1 000 000 000 000""#,
+    r#""100,000.00""#,
+    r#""1\u0000""#,
+    r#""1\n""#,
+    r#""' OR '1'='1' --""#,
+    r#""1; DROP TABLE keys""#,
+    r#""<script>alert(1)</script>""#,
+    r#""${jndi:ldap://x}""#,
+    r#""٣٠!""#,
+    r#""\ud83d\ude00""#,
+    r#""../../etc/passwd""#,
 ];
 /// Never a number, beside those.
 const NOT_A_NUMBER: [&str; 14] = [
-    r#""NaN""#, r#""Infinity""#, r#""-Infinity""#, "1e3", "1E3", r#""1e3""#, r#""0x10""#, r#""+1""#, "-1", r#""-1""#,
-    r#""1_000""#, r#"".5""#, r#""5.""#, r#""01""#,
+    r#""NaN""#,
+    r#""Infinity""#,
+    r#""-Infinity""#,
+    "1e3",
+    "1E3",
+    r#""1e3""#,
+    r#""0x10""#,
+    r#""+1""#,
+    "-1",
+    r#""-1""#,
+    r#""1_000""#,
+    r#"".5""#,
+    r#""5.""#,
+    r#""01""#,
 ];
 
 /// The body of a good request with one field as given, or left out.
@@ -55,6 +86,53 @@ async fn every_field_refuses_what_it_cannot_be() {
 }
 
 #[tokio::test]
+async fn a_query_parameter_is_refused_like_a_field_of_a_body() {
+    let api = Api::start().await;
+    for field in ["ticker", "position_value", "loan_days", "quantity", "price", "client_id"] {
+        let numbers = if matches!(field, "ticker" | "client_id") { &[][..] } else { &NOT_A_NUMBER };
+        for value in NEVER.iter().chain(numbers) {
+            let Ok(Value::String(text)) = serde_json::from_str(value) else { continue };
+            let good = [("ticker", "AAPL"), ("loan_days", "30"), ("client_id", "meridian-fund")];
+            let size = match field {
+                "quantity" | "price" => vec![("quantity", "10"), ("price", "5")],
+                _ => vec![("position_value", "1000")],
+            };
+            let others = good.into_iter().chain(size).filter(|(name, _)| *name != field);
+            let call = others.fold(Call::get(CALCULATE), |call, (name, value)| call.query(name, value));
+            assert_eq!(api.call(call.query(field, &text)).await.bad_fields(), [field], "{field}: {text:?}");
+        }
+    }
+}
+
+/// Bodies with anything in any field: some are good, none is a server's error, and every answer is documented.
+#[tokio::test]
+async fn no_body_makes_the_function_fail() {
+    let api = Api::start().await;
+    let value = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (1..400_i64).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "[A-Z]{1,5}([ .-][A-Z])?".prop_map(Value::from),
+        "[0-9]{1,12}(\\.[0-9]{1,7})?".prop_map(Value::from),
+        Just(json!(["AAPL", { "a": [1] }])),
+    ];
+    let name = prop_oneof!["ticker", "position_value", "loan_days", "quantity", "price", "client_id", "positions"];
+    let fields = proptest::collection::btree_map(name, value, 0..7);
+    let mut runner = TestRunner::deterministic();
+    for turn in 0..400 {
+        let fields = fields.new_tree(&mut runner).unwrap().current();
+        let body = serde_json::to_string(&fields).unwrap();
+        let (path, body) =
+            if turn % 2 == 0 { (CALCULATE, body) } else { (BATCH, format!(r#"{{"positions": [{body}]}}"#)) };
+        let answer = api.post(path, body.clone()).await;
+        assert!(matches!(answer.status, 200 | 400 | 403 | 404), "{} to {body}", answer.status);
+    }
+}
+
+#[tokio::test]
 async fn a_required_field_is_missed_and_null_is_no_value() {
     let api = Api::start().await;
     for field in ["ticker", "position_value", "loan_days", "quantity", "price"] {
@@ -72,7 +150,11 @@ async fn every_field_has_its_own_bounds() {
     let api = Api::start().await;
     for (field, refused, accepted) in [
         ("ticker", &["5", "null", "\"A B C\"", "\"TOOLONGNAME\"", "\"AAPL\\t\"", "\"ÄPFEL\""][..], &["\"aapl\""][..]),
-        ("position_value", &["0", "0.001", "1000000000.01", "1.005", "\"0.00\""][..], &["0.01", "1000000000", "\"1.50\""]),
+        (
+            "position_value",
+            &["0", "0.001", "1000000000.01", "1.005", "\"0.00\""][..],
+            &["0.01", "1000000000", "\"1.50\""],
+        ),
         ("loan_days", &["0", "366", "30.0", "30.5", "\"30\"", "1e1", "18446744073709551617"], &["1", "365"]),
         ("quantity", &["0", "1.5", "1.0", "\"5\"", "100000000001", "18446744073709551617"], &["1", "200000000"]),
         ("price", &["0", "0.0000001", "1.1234567", "1000000000.01"], &["0.001", "\"100000000\""]),
@@ -123,9 +205,28 @@ async fn a_field_given_twice_is_refused_not_guessed() {
 async fn what_is_not_one_json_object_is_malformed() {
     let api = Api::start().await;
     for body in [
-        "", " ", "{", "}", "{]", "null", "true", "5", "\"text\"", "[]", "[{}]", "{\"a\": NaN}", "{\"a\": Infinity}",
-        "{'a': 1}", "{\"a\": 1,}", "{\"a\": 01}", "{\"a\": 1} {}", "{\"a\": \"\u{1}\"}", "{\"a\": \"\\ud800\"}",
-        "ticker=AAPL", "<xml/>", "\u{feff}{}",
+        "",
+        " ",
+        "{",
+        "}",
+        "{]",
+        "null",
+        "true",
+        "5",
+        "\"text\"",
+        "[]",
+        "[{}]",
+        "{\"a\": NaN}",
+        "{\"a\": Infinity}",
+        "{'a': 1}",
+        "{\"a\": 1,}",
+        "{\"a\": 01}",
+        "{\"a\": 1} {}",
+        "{\"a\": \"\u{1}\"}",
+        "{\"a\": \"\\ud800\"}",
+        "ticker=AAPL",
+        "<xml/>",
+        "\u{feff}{}",
     ] {
         for path in [CALCULATE, BATCH] {
             let answer = api.post(path, body).await;
@@ -148,10 +249,22 @@ async fn deep_nesting_is_a_bad_field_like_any_other() {
 #[tokio::test]
 async fn only_plain_json_in_utf_8_is_taken() {
     let api = Api::start().await;
-    for taken in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""] {
+    for taken in [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        "application/json;charset=\"UTF-8\"",
+    ] {
         api.call(Call::post(CALCULATE, position("AAPL")).header("content-type", taken)).await.expect(200);
     }
-    for refused in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "application/jsonp", "json", ""] {
+    for refused in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=latin1",
+        "application/jsonp",
+        "json",
+        "",
+    ] {
         let call = Call::post(CALCULATE, position("AAPL")).header("content-type", refused);
         api.call(call).await.problem(415, "unsupported_media_type");
     }

@@ -28,7 +28,8 @@ async fn unknown_and_hidden_tickers_are_alike() {
     new.tickers = Some(vec!["GME".into()]);
     let key = api.issue(new).await;
     let body = api.call(Call::post(BATCH, batch(["AAPL", "NOSUCH"])).key(&key)).await.expect(200);
-    let without_names = |position: &Value| (position["code"].clone(), position["detail"].clone(), position.as_object().unwrap().len());
+    let without_names =
+        |position: &Value| (position["code"].clone(), position["detail"].clone(), position.as_object().unwrap().len());
     assert_eq!(without_names(&body["positions"][0]), without_names(&body["positions"][1]));
     assert_eq!(body["priced"], 0);
 }
@@ -43,7 +44,9 @@ async fn a_batch_holds_one_to_a_thousand_positions() {
     for count in [0, 1001] {
         assert_eq!(api.post(BATCH, batch(vec!["AAPL"; count])).await.bad_fields(), ["positions"]);
     }
-    for bad in ["{}", r#"{"positions": null}"#, r#"{"positions": {}}"#, r#"{"positions": [1]}"#, r#"{"positions": "x"}"#] {
+    for bad in
+        ["{}", r#"{"positions": null}"#, r#"{"positions": {}}"#, r#"{"positions": [1]}"#, r#"{"positions": "x"}"#]
+    {
         assert_eq!(api.post(BATCH, bad).await.bad_fields(), ["positions"], "{bad}");
     }
 }

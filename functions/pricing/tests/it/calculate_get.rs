@@ -38,7 +38,8 @@ async fn it_names_every_bad_parameter() {
 #[tokio::test]
 async fn a_parameter_given_twice_is_refused() {
     let api = Api::start().await;
-    let query = [("ticker", "AAPL"), ("ticker", "GME"), ("position_value", "1"), ("loan_days", "1"), ("loan_days", "1")];
+    let query =
+        [("ticker", "AAPL"), ("ticker", "GME"), ("position_value", "1"), ("loan_days", "1"), ("loan_days", "1")];
     assert_eq!(api.call(call(&query)).await.bad_fields(), ["ticker", "loan_days"]);
 }
 

@@ -88,9 +88,8 @@ async fn every_spelling_of_a_ticker_is_the_same_stock() {
 #[tokio::test]
 async fn a_client_may_name_only_itself() {
     let api = Api::start().await;
-    let body = |client: &str| {
-        format!(r#"{{"ticker": "AAPL", "position_value": 1, "loan_days": 1, "client_id": "{client}"}}"#)
-    };
+    let body =
+        |client: &str| format!(r#"{{"ticker": "AAPL", "position_value": 1, "loan_days": 1, "client_id": "{client}"}}"#);
     api.post(CALCULATE, body(CLIENT)).await.expect(200);
     api.post(CALCULATE, body("somebody-else")).await.problem(403, "client_mismatch");
     api.create_client("somebody-else", r#"{"markup_percentage": 0, "fee_type": "FLAT", "fee_amount": 0}"#).await;
@@ -154,7 +153,9 @@ async fn unpublished_and_carried_rates_are_the_greater_of_known_and_default_and_
 #[tokio::test]
 async fn old_data_are_used_and_flagged() {
     let api = Api::start().await;
-    let stale = |body: &Value| ["borrow_rate", "volatility", "event_risk"].map(|name| body["data_sources"][name]["stale"] == true);
+    let stale = |body: &Value| {
+        ["borrow_rate", "volatility", "event_risk"].map(|name| body["data_sources"][name]["stale"] == true)
+    };
     api.clock.set("2026-01-16T21:30:00Z".parse().unwrap());
     assert_eq!(stale(&api.quote("AAPL").await.expect(200)), [false; 3], "24 hours are allowed");
     api.clock.advance(SignedDuration::from_millis(1));

@@ -63,11 +63,14 @@ async fn a_process_that_cannot_read_its_book_is_alive_but_not_ready() {
 async fn config_states_limits_tiers_and_coefficients() {
     let api = Api::without_market().await;
     let body = api.send(&Call::get(CONFIG)).await.expect(200);
-    assert_eq!(body["rate_limits"], json!([
-        { "requests_per_minute": 60, "burst": 60 },
-        { "requests_per_minute": 300, "burst": 150 },
-        { "requests_per_minute": 1000, "burst": 500 },
-    ]));
+    assert_eq!(
+        body["rate_limits"],
+        json!([
+            { "requests_per_minute": 60, "burst": 60 },
+            { "requests_per_minute": 300, "burst": 150 },
+            { "requests_per_minute": 1000, "burst": 500 },
+        ])
+    );
     assert_eq!(body["max_batch_positions"], 1000);
     assert_eq!(body["quote_validity_minutes"], 15);
     assert_eq!(body["rate_max_age_hours"], 24);

@@ -53,7 +53,8 @@ fn every_reference_leads_somewhere_and_operation_ids_are_unique() {
         let pointer = reference.strip_prefix('#').expect("a local reference");
         assert!(DOCUMENT.pointer(pointer).is_some(), "{reference}");
     }
-    let operations = DOCUMENT["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let operations =
+        DOCUMENT["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
     let ids: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
 }
@@ -67,5 +68,8 @@ fn the_committed_document_is_the_code_s() {
         std::fs::write(&path, &current).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == current, "docs/openapi.json is out of date: run the tests with UPDATE_OPENAPI=1 and commit it");
+    assert!(
+        committed == current,
+        "docs/openapi.json is out of date: run the tests with UPDATE_OPENAPI=1 and commit it"
+    );
 }

@@ -11,7 +11,16 @@ async fn a_rate_is_what_a_quote_would_use() {
     let quote = api.quote("GME").await.expect(200);
     assert_eq!(rate["current_rate"], "0.511378");
     assert_eq!(rate["current_rate"], quote["borrow_rate_used"]);
-    for same in ["ticker", "currency", "borrow_status", "base_rate", "volatility_index", "event_risk_factor", "minimum_rate", "data_sources"] {
+    for same in [
+        "ticker",
+        "currency",
+        "borrow_status",
+        "base_rate",
+        "volatility_index",
+        "event_risk_factor",
+        "minimum_rate",
+        "data_sources",
+    ] {
         assert_eq!(rate[same], quote[same], "{same}");
     }
     assert_eq!((&rate["available"], &rate["rebate_rate"]), (&json!("45000"), &json!("-28.0649")));

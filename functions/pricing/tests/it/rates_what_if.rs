@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Api, Answer, Call};
+use crate::fixture::{Answer, Api, Call};
 
 const PATH: &str = "/api/v1/rates/GME/calculate";
 

@@ -48,7 +48,17 @@ async fn the_body_holds_every_input_by_value_and_every_figure() {
     let stored = api.entry(text(&quote, "quote_id")).await;
     let record = &stored.body["details"]["quote"];
     let position = &record["positions"][0];
-    for input in ["ticker", "currency", "borrow_status", "position_value", "loan_days", "base_rate", "volatility_index", "event_risk_factor", "minimum_rate"] {
+    for input in [
+        "ticker",
+        "currency",
+        "borrow_status",
+        "position_value",
+        "loan_days",
+        "base_rate",
+        "volatility_index",
+        "event_risk_factor",
+        "minimum_rate",
+    ] {
         assert_eq!(position[input], quote[input], "{input}");
     }
     assert_eq!(record["data_sources"][0], quote["data_sources"]);
@@ -86,7 +96,7 @@ async fn so_is_each_position_of_a_batch() {
     let stored = api.entry(text(&answer, "batch_id")).await;
     assert_eq!(stored.header["event"], "quote.batch.create");
     assert_eq!(stored.header.get("subject_ref"), None, "a batch has no one ticker");
-    for (ordinal, position) in answer["positions"].as_array().unwrap().iter().enumerate() {
+    for position in answer["positions"].as_array().unwrap() {
         let id = text(position, "quote_id");
         if position.get("code").is_some() {
             let id = QuoteId::parse(id).unwrap();
@@ -97,6 +107,8 @@ async fn so_is_each_position_of_a_batch() {
         assert!(replay.matches(), "{id}");
         assert_eq!(replay.recomputed.total_fee.to_string(), text(position, "total_fee"));
     }
+    let whole = QuoteId::parse(text(&answer, "batch_id")).unwrap();
+    assert!(matches!(replay(&stored.entry, whole), Err(ReplayError::NotAQuote(_))), "a batch is not one quote");
     let beyond = QuoteId::parse(&format!("{}-99", text(&answer, "batch_id"))).unwrap();
     assert_eq!(replay(&stored.entry, beyond), Err(ReplayError::NoSuchPosition(beyond)));
 }

@@ -11,9 +11,19 @@ use crate::fixture::{Api, BATCH, CALCULATE, Call, RATES, position};
 async fn unknown_routes_are_404_with_and_without_a_key() {
     let api = Api::start().await;
     for path in [
-        "/", "/api", "/api/v1", "/api/v2/rates", "/api/v1/rates/", "/api/v1/rates/AAPL/", "/api/v1/rates//calculate",
-        "/API/V1/RATES", "/api/v1/calculate-locate/", "/api/v1/rates/AAPL/calculate/x", "/admin/api-keys",
-        "/api/v1/rates/%ZZ", "/api/v1/../v1/health",
+        "/",
+        "/api",
+        "/api/v1",
+        "/api/v2/rates",
+        "/api/v1/rates/",
+        "/api/v1/rates/AAPL/",
+        "/api/v1/rates//calculate",
+        "/API/V1/RATES",
+        "/api/v1/calculate-locate/",
+        "/api/v1/rates/AAPL/calculate/x",
+        "/admin/api-keys",
+        "/api/v1/rates/%ZZ",
+        "/api/v1/../v1/health",
     ] {
         let with = api.get(path).await;
         with.problem(404, "route_not_found");

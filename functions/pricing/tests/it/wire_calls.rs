@@ -14,7 +14,12 @@ fn sent(wire: &Wire) -> Vec<(String, usize)> {
 }
 
 fn calls(expected: &[(&str, usize)]) -> Vec<(String, usize)> {
-    expected.iter().map(|(action, count)| ((*action).to_owned(), *count)).collect::<BTreeMap<_, _>>().into_iter().collect()
+    expected
+        .iter()
+        .map(|(action, count)| ((*action).to_owned(), *count))
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .collect()
 }
 
 /// A file of the next day with another rate for AAPL.

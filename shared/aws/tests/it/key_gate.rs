@@ -1,7 +1,10 @@
 //! The hot path's one write: who is admitted, who is told what, and what it costs on the wire.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use engine_aws::Error;
 use engine_aws::clock::Clock;
@@ -217,9 +220,36 @@ async fn a_store_that_cannot_be_reached_is_unavailable_and_no_refusal() {
     wire.fail("UpdateItem", 100);
     let failed = gate.take(&key, ONE, fixture.now).await;
     assert!(matches!(failed, Err(Error::Unavailable { operation: "dynamodb:UpdateItem", .. })), "{failed:?}");
-    println!("attempts before giving up: {}", calls(&wire));
     wire.fail("UpdateItem", 0);
     assert_eq!(admit(&gate, &key, fixture.now).await.seq, 1, "the failed request took and counted nothing");
+}
+
+/// A service that answers every request with 500, and how many there were.
+fn broken_service() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (endpoint, asked) = (format!("http://{}", listener.local_addr().unwrap()), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut request) = (stream.unwrap(), [0; 65_536]);
+            // The request is small and sent at once; what matters of it is that it came.
+            let _read = stream.read(&mut request).unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(b"HTTP/1.1 500 Down\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        }
+    });
+    (endpoint, asked)
+}
+
+#[tokio::test]
+async fn a_broken_store_is_asked_three_times_before_it_is_unavailable() {
+    let (fixture, key) = Fixture::with_key(60).await;
+    let (endpoint, asked) = broken_service();
+    let config = fixture.dynamo.client().config().to_builder().endpoint_url(endpoint).build();
+    let gate = KeyGate::new(aws_sdk_dynamodb::Client::from_conf(config), tables::KEYS);
+    let failed = gate.take(&key, ONE, fixture.now).await;
+    assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
 }
 
 /// Arrivals over ten minutes at a process each, and how many of the admitted needed a second call.
