@@ -19,9 +19,9 @@ test: ## everything; the e2e suite last
 e2e: ## tests against a stack of their own, beside that of `make run` (E2E_PORT=4576; ARGS="-k name" for some of them)
 	@$(TOOLS) && .venv/bin/python -m pytest tests/e2e $(ARGS)
 
-lint: ## formatting and lints of Rust, Python and the templates
+lint: ## formatting and lints of Rust, Python and the templates; licences of what is depended on
 	cargo fmt --check && cargo clippy --workspace --all-targets -- -D warnings
-	@$(TOOLS) && $(VENV) && ruff format --check infra tests && ruff check infra tests && sam validate --lint --region us-east-1 && cfn-lint infra/*.yaml
+	@$(TOOLS) && $(VENV) && ruff format --check infra tests && ruff check infra tests && sam validate --lint --region us-east-1 && cfn-lint infra/*.yaml && python -m infra.licences
 
 release: ## the functions as they go to AWS, each zip within 5 MB
 	@$(TOOLS) && .venv/bin/python -m infra.local release
