@@ -6,6 +6,7 @@ use aws_lambda_events::event::s3::S3Event;
 use engine_aws::{
     audit_log::AuditLog, clock::SystemClock, market::MarketStore, objects::ObjectStore, secrets::SecretStore,
 };
+use engine_http::logging::EventType;
 use jiff::tz::TimeZone;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use market_data::{Importer, Keys, event::uploads};
@@ -32,7 +33,7 @@ async fn main() -> Result<(), Error> {
         for upload in uploads(&event.payload)? {
             let done = importer.import(&upload, &event.context.request_id).await;
             done.inspect_err(
-                |error| tracing::error!(status = "FAILURE", %error, object = upload.key, "import failed"),
+                |error| tracing::error!(event_type = EventType::DataAccess.as_str(), action = "import", status = "FAILURE", %error, resource = upload.key, "import failed"),
             )?;
         }
         Ok::<(), Error>(())

@@ -3,9 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use engine_core::audit::{Entry, EntryId};
 
 use crate::Error;
@@ -52,7 +50,8 @@ impl AuditLog {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    let stored = failed.item().and_then(|item| item.get("header")).and_then(|header| header.as_s().ok());
+                    let stored =
+                        failed.item().and_then(|item| item.get("header")).and_then(|header| header.as_s().ok());
                     own_bytes(entry, stored.map(String::as_str))
                 }
                 _ => Err(Error::unavailable("dynamodb:PutItem", &error)),
@@ -63,7 +62,8 @@ impl AuditLog {
     async fn append_chunked(&self, entry: &Entry, items: Vec<TransactWriteItem>) -> Result<(), Error> {
         let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
         let Err(error) = sent else { return Ok(()) };
-        let cancelled = error.as_service_error().is_some_and(TransactWriteItemsError::is_transaction_canceled_exception);
+        let cancelled =
+            error.as_service_error().is_some_and(TransactWriteItemsError::is_transaction_canceled_exception);
         if cancelled && let Some(stored) = self.read(entry.id()).await? {
             return own_bytes(entry, Some(stored.header()));
         }

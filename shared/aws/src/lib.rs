@@ -1,19 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 pub mod audit_log;
+pub mod author;
 pub mod clock;
 pub mod config;
+pub mod directory;
 pub mod error;
-pub mod terms;
+mod item;
 pub mod key_gate;
 mod key_item;
-mod item;
-mod transact;
-pub mod directory;
-pub mod author;
-pub mod secrets;
-pub mod objects;
 pub mod market;
+pub mod objects;
+pub mod secrets;
+pub mod terms;
+mod transact;
 
 pub use error::Error;
 pub use key_item::KeyUse;

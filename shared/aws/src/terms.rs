@@ -42,7 +42,10 @@ impl TermsStore {
         let terms = Arc::new(self.read(client_id).await?);
         let latest = terms.iter().map(|terms| terms.version).max().unwrap_or(0);
         if latest < version {
-            return Err(Error::corrupt("client terms", format_args!("{client_id} has version {latest}, not {version}")));
+            return Err(Error::corrupt(
+                "client terms",
+                format_args!("{client_id} has version {latest}, not {version}"),
+            ));
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.len() >= HELD_CLIENTS {

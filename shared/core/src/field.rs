@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use rust_decimal::Decimal;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::decimal;
@@ -254,7 +254,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_literal_text() {
-        let fields = Fields::from_json(r#"{"a": 100000.07, "b": 1e400, "c": "0.1", "d": [1], "e": null, "f": true}"#).unwrap();
+        let fields =
+            Fields::from_json(r#"{"a": 100000.07, "b": 1e400, "c": "0.1", "d": [1], "e": null, "f": true}"#).unwrap();
         assert_eq!(fields.get("a"), &FieldValue::Number("100000.07".into()));
         assert_eq!(fields.get("b"), &FieldValue::Number("1e400".into()));
         assert_eq!(fields.get("c"), &FieldValue::Text("0.1".into()));

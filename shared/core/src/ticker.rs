@@ -90,7 +90,20 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         for bad in [
-            "", " ", "A.", ".A", "A..B", "A B C", "TOOLONGNAME", "A.TOOLO", "A\u{0}", "A'--", "<script>", "ÄB", "A/B", "A\n",
+            "",
+            " ",
+            "A.",
+            ".A",
+            "A..B",
+            "A B C",
+            "TOOLONGNAME",
+            "A.TOOLO",
+            "A\u{0}",
+            "A'--",
+            "<script>",
+            "ÄB",
+            "A/B",
+            "A\n",
         ] {
             assert_eq!(Ticker::parse(bad), Err(TickerError), "{bad:?}");
         }

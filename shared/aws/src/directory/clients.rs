@@ -130,7 +130,13 @@ impl Directory {
         let condition = format!("terms_version = :read AND {same_keys}");
         let mut changes = vec![
             put_new(&self.tables.clients, terms::write_item(client_id, &terms)?)?,
-            update(&self.tables.clients, client_key(client_id.as_str()), "SET terms_version = :new", &condition, values)?,
+            update(
+                &self.tables.clients,
+                client_key(client_id.as_str()),
+                "SET terms_version = :new",
+                &condition,
+                values,
+            )?,
         ];
         for key_id in &client.key_ids {
             let set = "SET terms_version = :new";
@@ -154,7 +160,8 @@ impl Directory {
 
 fn read_new(new: &NewClient, now: Timestamp) -> Result<(ClientId, ClientTerms), DirectoryError> {
     let mut errors = Vec::new();
-    let client_id = ClientId::parse(&new.client_id).map_err(|error| errors.push(FieldError::new("client_id", error))).ok();
+    let client_id =
+        ClientId::parse(&new.client_id).map_err(|error| errors.push(FieldError::new("client_id", error))).ok();
     let printable = !new.name.trim().is_empty() && !new.name.chars().any(char::is_control);
     if !printable || new.name.chars().count() > MAX_NAME {
         errors.push(FieldError::new("name", "must be 1 to 200 characters, none of them control characters"));

@@ -188,7 +188,8 @@ fn describe(record: &KeyRecord) -> serde_json::Value {
 
 fn read_new(new: &NewKey) -> Result<Wanted, Vec<FieldError>> {
     let mut errors = Vec::new();
-    let client_id = ClientId::parse(&new.client_id).map_err(|error| errors.push(FieldError::new("client_id", error))).ok();
+    let client_id =
+        ClientId::parse(&new.client_id).map_err(|error| errors.push(FieldError::new("client_id", error))).ok();
     let tier = Tier::from_per_minute(new.rate_limit);
     if tier.is_none() {
         errors.push(FieldError::new("rate_limit", "must be 60, 300 or 1000 requests a minute"));

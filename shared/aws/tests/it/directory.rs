@@ -145,7 +145,8 @@ async fn a_key_is_made_only_for_a_client_that_exists_and_is_active() {
     fixture.directory.create_client(&new_client(), &fixture.author, fixture.now).await.unwrap();
     let client = fixture.dynamo.client();
     let update = client.update_item().table_name(tables::CLIENTS).update_expression("SET client_status = :status");
-    let update = update.key("pk", AttributeValue::S(CLIENT.to_owned())).key("sk", AttributeValue::S("client".to_owned()));
+    let update =
+        update.key("pk", AttributeValue::S(CLIENT.to_owned())).key("sk", AttributeValue::S("client".to_owned()));
     update.expression_attribute_values(":status", AttributeValue::S("CLOSED".to_owned())).send().await.unwrap();
     assert!(is_conflict(&fixture.create_key(&new_key()).await));
     assert_eq!(fixture.sizes().await, [0, 2, 1]);

@@ -77,7 +77,11 @@ impl Fixture {
 
     /// How many items the keys, clients and audit tables hold.
     pub(crate) async fn sizes(&self) -> [usize; 3] {
-        [self.scan(tables::KEYS).await.len(), self.scan(tables::CLIENTS).await.len(), self.scan(tables::AUDIT).await.len()]
+        [
+            self.scan(tables::KEYS).await.len(),
+            self.scan(tables::CLIENTS).await.len(),
+            self.scan(tables::AUDIT).await.len(),
+        ]
     }
 
     /// The header and body of the log's entries of that event.

@@ -287,7 +287,8 @@ async fn how_often_a_second_call_is_needed_from_two_processes() {
     // Requests a minute of both processes together, and the most of a hundred that may need a second call at random.
     for (per_minute, most) in [(1, 2), (10, 10), (60, 10)] {
         let count = MINUTES * per_minute;
-        let even: Vec<_> = (0..count).map(|number| (number * MINUTE / per_minute, usize::from(number % 2 == 1))).collect();
+        let even: Vec<_> =
+            (0..count).map(|number| (number * MINUTE / per_minute, usize::from(number % 2 == 1))).collect();
         let mut seed = 2;
         let mut scattered: Vec<_> = (0..count)
             .map(|_| {
@@ -298,7 +299,9 @@ async fn how_often_a_second_call_is_needed_from_two_processes() {
         scattered.sort_unstable();
         for (pattern, arrivals, most) in [("evenly", even, 0), ("at random", scattered, most)] {
             let (requests, second) = second_calls(&arrivals).await;
-            println!("{per_minute} requests a minute {pattern}, two processes: {second} of {requests} took a second call");
+            println!(
+                "{per_minute} requests a minute {pattern}, two processes: {second} of {requests} took a second call"
+            );
             assert!(second * 100 <= requests * most, "{second} of {requests}, {pattern} at {per_minute} a minute");
         }
     }

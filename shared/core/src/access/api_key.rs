@@ -50,7 +50,8 @@ impl ApiKey {
         let rest = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or(ApiKeyError)?;
         let rest = rest.strip_prefix(environment).and_then(|rest| rest.strip_prefix('_')).ok_or(ApiKeyError)?;
         let (id, secret) = rest.split_once('_').ok_or(ApiKeyError)?;
-        let base62 = |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let base62 =
+            |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !base62(id, ID_LENGTH) || !base62(secret, SECRET_LENGTH + CHECKSUM_LENGTH) {
             return Err(ApiKeyError);
         }
@@ -206,7 +207,9 @@ mod tests {
     fn other_environments_and_forms_are_refused() {
         let text = key().expose().to_owned();
         assert!(ApiKey::parse(&text, "live").is_err());
-        for bad in ["", "bre", "bre_test_", "bre_test__", &text[..text.len() - 1], &format!("{text}0"), &format!(" {text}")] {
+        for bad in
+            ["", "bre", "bre_test_", "bre_test__", &text[..text.len() - 1], &format!("{text}0"), &format!(" {text}")]
+        {
             assert!(ApiKey::parse(bad, "test").is_err(), "{bad}");
         }
         for environment in ["", "a", "UPPER", "a_b", "elevenchars"] {

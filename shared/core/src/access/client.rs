@@ -18,7 +18,11 @@ impl ClientId {
     /// Reads a client id.
     pub fn parse(text: &str) -> Result<Self, ClientIdError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if (3..=50).contains(&text.len()) && text.bytes().all(allowed) { Ok(Self(text.to_owned())) } else { Err(ClientIdError) }
+        if (3..=50).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ClientIdError)
+        }
     }
 
     /// The id's text.

@@ -31,10 +31,7 @@ pub struct ClientTerms {
 /// The terms that apply at `now`: of those in effect, the latest to take effect, and of several the one added last.
 #[must_use]
 pub fn terms_in_force(terms: &[ClientTerms], now: Timestamp) -> Option<&ClientTerms> {
-    terms
-        .iter()
-        .filter(|terms| terms.effective_from <= now)
-        .max_by_key(|terms| (terms.effective_from, terms.version))
+    terms.iter().filter(|terms| terms.effective_from <= now).max_by_key(|terms| (terms.effective_from, terms.version))
 }
 
 /// Reads terms from `markup_percentage`, `fee_type`, `fee_amount`, and optionally `day_count` and `effective_from`
@@ -84,12 +81,16 @@ mod tests {
 
     fn terms(version: u32, effective_from: &str) -> ClientTerms {
         let fields = Fields::from_json(r#"{"markup_percentage": 5, "fee_type": "FLAT", "fee_amount": "25"}"#).unwrap();
-        ClientTerms { effective_from: at(effective_from), ..read_terms(&fields, version, Timestamp::UNIX_EPOCH).unwrap() }
+        ClientTerms {
+            effective_from: at(effective_from),
+            ..read_terms(&fields, version, Timestamp::UNIX_EPOCH).unwrap()
+        }
     }
 
     #[test]
     fn terms_apply_from_their_effective_date_and_later_versions_win_a_tie() {
-        let all = [terms(1, "2026-01-01T00:00:00Z"), terms(2, "2026-03-01T00:00:00Z"), terms(3, "2026-03-01T00:00:00Z")];
+        let all =
+            [terms(1, "2026-01-01T00:00:00Z"), terms(2, "2026-03-01T00:00:00Z"), terms(3, "2026-03-01T00:00:00Z")];
         let version = |now| terms_in_force(&all, at(now)).map(|terms| terms.version);
         assert_eq!(version("2025-12-31T23:59:59Z"), None);
         assert_eq!(version("2026-02-01T00:00:00Z"), Some(1));

@@ -74,7 +74,9 @@ mod tests {
         for id in [QuoteId::single(entry), QuoteId::in_batch(entry, 0), QuoteId::in_batch(entry, 999)] {
             assert_eq!(QuoteId::parse(&id.to_string()), Some(id));
         }
-        for bad in ["", "x", &format!("{entry}-"), &format!("{entry}-1000"), &format!("{entry}-1x"), &format!("{entry}0")] {
+        for bad in
+            ["", "x", &format!("{entry}-"), &format!("{entry}-1000"), &format!("{entry}-1x"), &format!("{entry}0")]
+        {
             assert_eq!(QuoteId::parse(bad), None, "{bad}");
         }
     }

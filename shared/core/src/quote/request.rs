@@ -8,7 +8,8 @@ use crate::field::{FieldError, FieldReader, FieldValue, Fields};
 use crate::ticker::Ticker;
 
 /// Smallest and largest position value, in the stock's currency.
-const POSITION_VALUE: (Decimal, Decimal) = (Decimal::from_parts(1, 0, 0, false, 2), Decimal::from_parts(1_000_000_000, 0, 0, false, 0));
+const POSITION_VALUE: (Decimal, Decimal) =
+    (Decimal::from_parts(1, 0, 0, false, 2), Decimal::from_parts(1_000_000_000, 0, 0, false, 0));
 /// Decimals of a position value.
 const POSITION_VALUE_SCALE: u32 = 2;
 /// Decimals of a price per share.
@@ -70,9 +71,7 @@ pub fn read_position(fields: &Fields) -> Result<PositionRequest, Vec<FieldError>
 pub fn read_batch(fields: &Fields) -> Result<Vec<PositionRequest>, Vec<FieldError>> {
     let refuse = |message: &str| vec![FieldError::new("positions", message)];
     let list = match fields.get("positions") {
-        FieldValue::Array(text) => {
-            Fields::list_from_json(text).map_err(|_| refuse("must be an array of objects"))?
-        }
+        FieldValue::Array(text) => Fields::list_from_json(text).map_err(|_| refuse("must be an array of objects"))?,
         FieldValue::Missing => return Err(refuse("is required")),
         _ => return Err(refuse("must be an array of objects")),
     };
@@ -101,10 +100,10 @@ fn read_with(mut reader: FieldReader<'_>) -> Result<PositionRequest, Vec<FieldEr
     let ticker = reader.text("ticker", Ticker::parse);
     let size = read_size(&mut reader);
     let loan_days = reader.integer("loan_days", LOAN_DAYS).and_then(|days| u16::try_from(days).ok());
-    let client_id = if reader.has("client_id") { reader.text("client_id", ClientId::parse).map(Some) } else { Some(None) };
-    let request = (|| {
-        Some(PositionRequest { ticker: ticker?, size: size?, loan_days: loan_days?, client_id: client_id? })
-    })();
+    let client_id =
+        if reader.has("client_id") { reader.text("client_id", ClientId::parse).map(Some) } else { Some(None) };
+    let request =
+        (|| Some(PositionRequest { ticker: ticker?, size: size?, loan_days: loan_days?, client_id: client_id? }))();
     reader.finish(request)
 }
 
@@ -120,7 +119,10 @@ fn read_size(reader: &mut FieldReader<'_>) -> Option<PositionSize> {
     let price = reader.decimal("price", SHARE_PRICE_SCALE, (Decimal::new(1, SHARE_PRICE_SCALE), POSITION_VALUE.1));
     let (quantity, price) = (quantity?, price?);
     match multiply(Decimal::from(quantity), price) {
-        Ok(value) if POSITION_VALUE.0 <= value && value <= POSITION_VALUE.1 => {
+        Ok(mut value) if POSITION_VALUE.0 <= value && value <= POSITION_VALUE.1 => {
+            if value.scale() < POSITION_VALUE_SCALE {
+                value.rescale(POSITION_VALUE_SCALE);
+            }
             Some(PositionSize::Shares { quantity, price, value })
         }
         _ => {
@@ -145,6 +147,8 @@ mod tests {
         assert_eq!(value.size.value().to_string(), "100000.07");
         let shares = read(r#"{"ticker": "aapl", "quantity": 333, "price": "12.3456", "loan_days": 30}"#).unwrap();
         assert_eq!(shares.size.value().to_string(), "4111.0848");
+        let round = read(r#"{"ticker": "aapl", "quantity": 100, "price": 412.5, "loan_days": 30}"#).unwrap();
+        assert_eq!(round.size.value().to_string(), "41250.00", "money has at least its two decimals");
         let both = r#"{"ticker": "aapl", "quantity": 1, "price": 1, "position_value": 1, "loan_days": 30}"#;
         assert_eq!(read(both).unwrap_err()[0].field, "position_value");
         for half in [r#"{"ticker":"A","quantity":1,"loan_days":1}"#, r#"{"ticker":"A","price":1,"loan_days":1}"#] {
@@ -158,7 +162,8 @@ mod tests {
             let json = format!(r#"{{"ticker": "A", "position_value": {value}, "loan_days": {days}}}"#);
             assert_eq!(read(&json).unwrap().size.value().to_string(), value);
         }
-        for (value, days) in [("0", 1), ("0.001", 1), ("1000000000.01", 1), ("1", 0), ("1", 366), ("-1", 1), ("1e3", 1)] {
+        for (value, days) in [("0", 1), ("0.001", 1), ("1000000000.01", 1), ("1", 0), ("1", 366), ("-1", 1), ("1e3", 1)]
+        {
             let json = format!(r#"{{"ticker": "A", "position_value": {value}, "loan_days": {days}}}"#);
             assert_eq!(read(&json).unwrap_err().len(), 1, "{json}");
         }
@@ -166,11 +171,14 @@ mod tests {
 
     #[test]
     fn a_batch_reports_every_bad_field_by_position() {
-        let json = r#"{"positions": [{"ticker": "A", "position_value": 1, "loan_days": 1}, {"ticker": 5, "loan_days": "1"}]}"#;
+        let json =
+            r#"{"positions": [{"ticker": "A", "position_value": 1, "loan_days": 1}, {"ticker": 5, "loan_days": "1"}]}"#;
         let errors = read_batch(&Fields::from_json(json).unwrap()).unwrap_err();
         let names: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(names, ["positions[1].ticker", "positions[1].position_value", "positions[1].loan_days"]);
-        for bad in ["{}", r#"{"positions": null}"#, r#"{"positions": []}"#, r#"{"positions": [1]}"#, r#"{"positions": {}}"#] {
+        for bad in
+            ["{}", r#"{"positions": null}"#, r#"{"positions": []}"#, r#"{"positions": [1]}"#, r#"{"positions": {}}"#]
+        {
             let errors = read_batch(&Fields::from_json(bad).unwrap()).unwrap_err();
             assert_eq!(errors[0].field, "positions", "{bad}");
         }

@@ -63,10 +63,7 @@ fn schedule() -> impl Strategy<Value = Vec<(i64, u32)>> {
 /// What the limiter lets pass, from a key never used.
 fn admitted(tier: Tier, schedule: &[(i64, u32)]) -> Vec<bool> {
     let mut tat = 0;
-    schedule
-        .iter()
-        .map(|&(now, tokens)| tier.take(tat, now, tokens).map(|next| tat = next).is_ok())
-        .collect()
+    schedule.iter().map(|&(now, tokens)| tier.take(tat, now, tokens).map(|next| tat = next).is_ok()).collect()
 }
 
 /// The arrival time after a schedule, and when it ended.
