@@ -41,5 +41,9 @@ pub(crate) async fn admit(app: &Pricing, call: Call<'_>, take: Take) -> Result<A
         Access::ApiKey(permission) if !admission.key.permissions.contains(&permission) => Err(Problem::not_permitted()),
         Access::ApiKey(_) | Access::Anyone => Ok(()),
     };
-    Ok(Admitted { admission, book: book.map_err(Problem::from), permitted })
+    let book = match book {
+        Ok(book) if book.is_empty() => Err(Problem::unavailable("no market data has been imported")),
+        other => other.map_err(Problem::from),
+    };
+    Ok(Admitted { admission, book, permitted })
 }

@@ -75,7 +75,7 @@ pub(crate) async fn quote_terms(app: &Pricing, call: Call<'_>, admitted: &Admitt
     let all = app.terms.at_version(&key.client_id, key.terms_version).await?;
     let terms: ClientTerms = terms_in_force(&all, call.context.now)
         .cloned()
-        .ok_or_else(|| Problem::internal(format!("client {} has no terms in force", key.client_id)))?;
+        .ok_or_else(|| Problem::internal(format!("client {} has no terms in force", key.actor_ref.as_str())))?;
     Ok(QuoteTerms { terms, coefficients: app.coefficients.clone(), valid_until: valid_until(call.context.now) })
 }
 

@@ -36,7 +36,7 @@ pub(crate) async fn get(app: &Pricing, call: Call<'_>, ticker: &str) -> Answer {
 pub(crate) async fn what_if(app: &Pricing, call: Call<'_>, ticker: &str) -> Answer {
     let given = read_given(&query_fields(call.request));
     let admitted = admit(app, call, READ).await?;
-    let answer = given.and_then(|given| {
+    let answer = admitted.permitted.clone().and(given).and_then(|given| {
         with_security(app, call, &admitted, ticker, |mut security| {
             if let Some(index) = given.volatility_index {
                 security.volatility_index = index;
@@ -56,8 +56,7 @@ pub(crate) async fn what_if(app: &Pricing, call: Call<'_>, ticker: &str) -> Answ
 pub(crate) async fn list(app: &Pricing, call: Call<'_>) -> Answer {
     let page = read_page(&query_fields(call.request));
     let admitted = admit(app, call, READ).await?;
-    let answer = page.and_then(|page| {
-        admitted.permitted.clone()?;
+    let answer = admitted.permitted.clone().and(page).and_then(|page| {
         let book = admitted.book.clone()?;
         Reply::ok(&page_of(app, call, &admitted, &book, &page)?)
     });

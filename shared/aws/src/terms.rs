@@ -44,7 +44,7 @@ impl TermsStore {
         if latest < version {
             return Err(Error::corrupt(
                 "client terms",
-                format_args!("{client_id} has version {latest}, not {version}"),
+                format_args!("the latest version is {latest}, the key names {version}"),
             ));
         }
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

@@ -284,7 +284,7 @@ async fn bodies_are_taken_up_to_their_limit_and_not_a_byte_more() {
 }
 
 #[tokio::test]
-async fn an_empty_market_knows_no_ticker() {
+async fn without_market_data_a_ticker_is_not_called_unknown() {
     let api = Api::without_market().await;
-    api.quote("AAPL").await.problem(404, "ticker_not_found");
+    api.quote("AAPL").await.problem(503, "unavailable");
 }
