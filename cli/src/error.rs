@@ -79,7 +79,7 @@ pub(crate) enum Error {
     #[error("not done: {0}")]
     Conflict(String),
     /// A file that no importer would read.
-    #[error("{} is larger than 64 MiB", path.display())]
+    #[error("{} is larger than 16 MiB", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,

@@ -78,8 +78,6 @@ PERMITTED = {
         "GetItem",
         "Query",
         "PutItem",
-        "UpdateItem",
-        "ConditionCheckItem",
     },
     ("MarketDataFunction", "audit"): {"PutItem"},
 }

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_every_shell_block_of_the_readme_works(stack, tmp_path):
     """The blocks marked `sh`, on the suite's own stack; `make` itself is what runs this."""
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     script = "\n".join(block for block in blocks if not block.startswith("make "))
     values = tmp_path / "stack.env"
     values.write_text("".join(f"{name}={value}\n" for name, value in stack.items()))

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::stack::{Stack, StackArguments, author};
+use crate::stack::{Stack, StackArguments, author, now};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -188,6 +188,9 @@ async fn accept(stack: &Stack, store: MarketStore, arguments: &AcceptArguments) 
     );
     let record = importer.accept(&arguments.id, &arguments.reason, &author).await?;
     report::outcome(&record.object, &record, arguments.json)?;
+    if let Some(warning) = report::ahead(&record, now()) {
+        eprintln!("{warning}");
+    }
     Ok(if record.status == ImportStatus::Published { Exit::Done } else { Exit::Failed })
 }
 
@@ -210,7 +213,8 @@ mod tests {
         assert_eq!(guess("\u{feff} {\"events\": []}"), Some(Source::EventRisk));
         assert_eq!(guess("{\"minimum_rates\": []}"), Some(Source::MinimumRates));
         assert_eq!(guess("{\"value\": 1, \"stocks\": []}"), Some(Source::Volatility));
-        for other in ["", "{}", "[]", "AAPL,1", "{\"events\": null}"] {
+        assert_eq!(guess("{\"events\": null}"), Some(Source::EventRisk), "the importer says what is wrong with it");
+        for other in ["", "{}", "[]", "AAPL,1"] {
             assert_eq!(guess(other), None, "{other}");
         }
     }

@@ -1,6 +1,7 @@
 //! What became of files, for people and for scripts.
 
 use engine_core::time::rfc3339;
+use jiff::Timestamp;
 use market_data::{ImportRecord, ImportStatus};
 use serde_json::Value;
 
@@ -33,6 +34,17 @@ pub(super) fn outcome(file: &str, record: &ImportRecord, json: bool) -> Result<(
         );
     }
     Ok(())
+}
+
+/// What follows from putting a file in force whose time has not come yet; `None` of any other.
+pub(super) fn ahead(record: &ImportRecord, now: Timestamp) -> Option<String> {
+    let as_of = record.as_of.filter(|as_of| *as_of > now && record.status == ImportStatus::Published)?;
+    Some(format!(
+        "Its time, {}, is in the future: until then every {} file with the present time is older, \
+         and is quarantined until a person accepts it.",
+        rfc3339(as_of),
+        record.source
+    ))
 }
 
 fn figures(file: &str, record: &ImportRecord) -> Result<(), Error> {
@@ -93,4 +105,28 @@ pub(super) fn list(records: &[ImportRecord], json: bool) -> Result<(), Error> {
 fn to_json(record: &ImportRecord) -> Result<Value, Error> {
     serde_json::to_value(record)
         .map_err(|error| Error::Corrupt { what: "import record".to_owned(), cause: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(status: &str) -> ImportRecord {
+        let record = serde_json::json!({
+            "import_id": "i", "source": "short-stock", "bucket": "b", "object": "o", "object_version": null,
+            "uploader": "u", "status": status, "reasons": [], "file_sha256": null, "counts": null, "rejections": [],
+            "rejected": 0, "snapshot_id": null, "as_of": "2026-02-01T00:00:00Z",
+            "started_at": "2026-01-16T00:00:00Z", "finished_at": "2026-01-16T00:00:00Z",
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn what_follows_from_a_time_in_the_future_is_said_of_what_was_put_in_force() {
+        let at = |text: &str| text.parse().unwrap();
+        let told = ahead(&record("PUBLISHED"), at("2026-01-16T00:00:00Z")).unwrap();
+        assert!(told.contains("2026-02-01T00:00:00") && told.contains("short-stock"), "{told}");
+        assert_eq!(ahead(&record("PUBLISHED"), at("2026-02-01T00:00:00Z")), None);
+        assert_eq!(ahead(&record("REFUSED"), at("2026-01-16T00:00:00Z")), None);
+    }
 }

@@ -49,7 +49,7 @@ pub(super) async fn upload(
     bar.finish_and_clear();
     let put = put.map_err(|error| Error::aws("s3:PutObject", &error))?;
     let etag = put.e_tag().ok_or_else(|| Error::Answer("s3:PutObject", "no ETag".to_owned()))?;
-    Ok(import_id(&key, etag.trim_matches('"')))
+    Ok(import_id(&key, etag.trim_matches('"'), put.version_id()))
 }
 
 /// The file's own name, in characters that mean the same everywhere.

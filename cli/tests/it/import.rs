@@ -39,18 +39,18 @@ fn a_file_is_imported_and_the_same_file_again_changes_nothing() {
     let usa = file(
         "usa.txt",
         "2026.11.20|16:30:00",
-        &[("AAPL", "0.25"), ("GME", "21.5"), ("NEW", "NA"), ("BAD TICKER X", "1")],
+        &[("AAPL", "0.25"), ("GME", "21.5"), ("MSFT", "0.3"), ("NEW", "NA"), ("BAD TICKER X", "1")],
     );
     let first = aws.run(&["import", &usa, "--json"]);
     assert_eq!(first.status, Some(0), "{first:?}");
     let (record, counts) = (json(&first), &json(&first)["counts"]);
     assert_eq!((&record["status"], &record["source"]), (&"PUBLISHED".into(), &"short-stock".into()));
     for (name, count) in
-        [("read", 4), ("written", 3), ("unchanged", 0), ("rejected", 1), ("carried", 0), ("without_rate", 1)]
+        [("read", 5), ("written", 4), ("unchanged", 0), ("rejected", 1), ("carried", 0), ("without_rate", 1)]
     {
         assert_eq!(counts[name], count, "{name}");
     }
-    assert!(first.stderr.starts_with(&format!("{usa}: line 6: ")), "{}", first.stderr);
+    assert!(first.stderr.starts_with(&format!("{usa}: line 7: ")), "{}", first.stderr);
 
     let again = aws.run(&["import", &usa]);
     assert_eq!(again.status, Some(0));

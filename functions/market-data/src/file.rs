@@ -47,6 +47,16 @@ impl File {
         Ok(Self { content, rejections })
     }
 
+    /// The time its data stand for.
+    pub(crate) fn as_of(&self) -> Timestamp {
+        match &self.content {
+            Content::ShortStock(file) => file.as_of,
+            Content::Volatility(document) => document.as_of,
+            Content::EventRisk(document) => document.as_of,
+            Content::MinimumRates(document) => document.as_of,
+        }
+    }
+
     /// The snapshot of this file after `previous`, which is of the same source.
     pub(crate) fn build(&self, previous: Option<&Snapshot>, reference_key: &SecretKey) -> (Snapshot, ImportCounts) {
         let rejected = self.rejections.len();

@@ -99,6 +99,8 @@ impl<O: Objects> Importer<O> {
         if attempt.decision == Decision::Importer
             && let Some(pointer) = &in_force
             && record.file_sha256.as_ref() == Some(&pointer.file_sha256)
+            // A document without a time stands for when it was put: put again, it is fresh again.
+            && attempt.file.as_of() == pointer.as_of
         {
             record.snapshot_id = Some(pointer.snapshot_id.clone());
             record.as_of = Some(pointer.as_of);
@@ -112,8 +114,10 @@ impl<O: Objects> Importer<O> {
         record.counts = Some(counts);
         record.as_of = Some(snapshot.as_of());
         if attempt.decision == Decision::Importer {
-            record.reasons =
-                check(&snapshot, previous.as_ref(), self.clock.now()).iter().map(ToString::to_string).collect();
+            record.reasons = check(&snapshot, previous.as_ref(), &counts, self.clock.now())
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             if !record.reasons.is_empty() {
                 return self.finish(record, ImportStatus::Quarantined, attempt.author).await;
             }
@@ -208,7 +212,7 @@ impl<O: Objects> Importer<O> {
     fn begin(&self, upload: &Upload, source: Source) -> ImportRecord {
         let now = self.clock.now();
         ImportRecord {
-            import_id: import_id(&upload.key, &upload.etag),
+            import_id: import_id(&upload.key, &upload.etag, upload.version.as_deref()),
             source,
             bucket: upload.bucket.clone(),
             object: upload.key.clone(),

@@ -1,6 +1,7 @@
 //! The `market-data` function: one invocation an S3 event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lambda_events::event::s3::S3Event;
 use engine_aws::{
@@ -11,10 +12,14 @@ use jiff::tz::TimeZone;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use market_data::{Importer, Keys, event::uploads};
 
+/// Longest wait for one attempt at a call, and attempts: the function has two minutes, and nobody waits for its answer.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPTS: u32 = 4;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     engine_http::logging::init("market-data");
-    let config = engine_aws::config::load().await;
+    let config = engine_aws::config::load_with(ATTEMPT_TIMEOUT, ATTEMPTS).await;
     let secrets = SecretStore::new(aws_sdk_secretsmanager::Client::new(&config));
     let (actor, reference) = (env("ACTOR_KEY_SECRET")?, env("REFERENCE_KEY_SECRET")?);
     let (actor, reference) = tokio::try_join!(secrets.versioned_key(&actor), secrets.versioned_key(&reference))?;

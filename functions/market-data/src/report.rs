@@ -116,10 +116,31 @@ impl ImportRecord {
     }
 }
 
-/// The id of the import of an object: the same for each delivery of the same event, another for other content.
+/// The id of the import of an object: the same for each delivery of the same event, another for each upload, be it of
+/// content that was there before.
 #[must_use]
-pub fn import_id(key: &str, etag: &str) -> String {
-    let mut id = hex::sha256(format!("{key}\n{etag}").as_bytes());
+pub fn import_id(key: &str, etag: &str, version: Option<&str>) -> String {
+    let mut id = hex::sha256(format!("{key}\n{etag}\n{}", version.unwrap_or_default()).as_bytes());
     id.truncate(ID_LENGTH);
     id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_that_of_one_version_of_one_object() {
+        let id = import_id("short-stock/usa.txt", "etag", Some("v1"));
+        assert_eq!(id.len(), ID_LENGTH);
+        assert_eq!(import_id("short-stock/usa.txt", "etag", Some("v1")), id);
+        for (key, etag, version) in [
+            ("short-stock/usa.txt", "etag", Some("v2")),
+            ("short-stock/usa.txt", "etag", None),
+            ("short-stock/usa.txt", "other", Some("v1")),
+            ("short-stock/us.txt", "etag", Some("v1")),
+        ] {
+            assert_ne!(import_id(key, etag, version), id, "{key} {etag} {version:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine_aws::key_gate::{Admission, Denial, Take};
-use engine_core::access::Refusal;
+use engine_core::access::{ApiKey, Refusal};
 use engine_core::market::Book;
 use engine_http::api_key::presented_key;
 use engine_http::problem::Problem;
@@ -21,11 +21,15 @@ pub(crate) struct Admitted {
     pub permitted: Result<(), Problem>,
 }
 
+/// The key that a call presents, if it has a key's form. Asked for before anything else of the call is read.
+pub(crate) fn presented(app: &Pricing, call: Call<'_>) -> Result<ApiKey, Problem> {
+    presented_key(call.request, &app.settings.environment)
+}
+
 /// Lets a call in, or says why not. A call that owes an audit entry is counted here, so what goes wrong from here on is
 /// recorded by the caller.
-pub(crate) async fn admit(app: &Pricing, call: Call<'_>, take: Take) -> Result<Admitted, Problem> {
-    let key = presented_key(call.request, &app.settings.environment)?;
-    let (taken, book) = tokio::join!(app.gate.take(&key, take, call.context.now), app.book.current(call.context.now));
+pub(crate) async fn admit(app: &Pricing, call: Call<'_>, key: &ApiKey, take: Take) -> Result<Admitted, Problem> {
+    let (taken, book) = tokio::join!(app.gate.take(key, take, call.context.now), app.book.current(call.context.now));
     let admission = match taken? {
         Ok(admission) => admission,
         Err(Denial::Refused(Refusal::NotAuthenticated)) => return Err(Problem::not_authenticated()),

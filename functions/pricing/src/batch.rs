@@ -8,7 +8,7 @@ use engine_http::body::read_fields;
 use engine_http::problem::Problem;
 use engine_http::response::{Answer, Reply, with_allowance};
 
-use crate::admit::{Admitted, admit};
+use crate::admit::{Admitted, admit, presented};
 use crate::bodies::{BatchBody, BatchPositionBody, QuoteBody, UnpricedBody};
 use crate::calculate::{check_client, quote_terms};
 use crate::recorded::{Recorder, Refused};
@@ -19,9 +19,10 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// Prices the positions, records them in one entry, answers.
 pub(crate) async fn handle(app: &Pricing, call: Call<'_>) -> Answer {
+    let key = presented(app, call)?;
     let positions = read_fields(call.request, MAX_BODY).and_then(|fields| read(&fields));
     let tokens = positions.as_ref().map_or(1, |positions| batch_tokens(positions.len()));
-    let admitted = admit(app, call, Take { tokens, owes_entry: true }).await?;
+    let admitted = admit(app, call, &key, Take { tokens, owes_entry: true }).await?;
     let recorder = Recorder::new(app, call, &admitted.admission, Event::QuoteBatchCreate)?;
     let answer = match quote(app, call, &admitted, positions).await {
         Ok(record) => match recorder.quotes(&record, None).await {
@@ -55,7 +56,7 @@ async fn quote(
     admitted.permitted.clone()?;
     let positions = positions?;
     for position in &positions {
-        check_client(position, admitted)?;
+        check_client(position, admitted).map_err(|problem| Refused::asked(problem, position))?;
     }
     let mut record = QuoteRecord::new(quote_terms(app, call, admitted).await?);
     let book = admitted.book.clone()?;

@@ -10,9 +10,8 @@ use engine_core::quote::{
 use engine_http::body::{query_fields, read_fields};
 use engine_http::problem::Problem;
 use engine_http::response::{Answer, Reply, with_allowance};
-use serde_json::json;
 
-use crate::admit::{Admitted, admit};
+use crate::admit::{Admitted, admit, presented};
 use crate::bodies::QuoteBody;
 use crate::recorded::{Recorder, Refused};
 use crate::{Call, Pricing};
@@ -22,11 +21,12 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// Prices one position, records it, answers.
 pub(crate) async fn handle(app: &Pricing, call: Call<'_>) -> Answer {
+    let api_key = presented(app, call)?;
     let fields = match call.context.method.as_str() {
         "GET" => Ok(query_fields(call.request)),
         _ => read_fields(call.request, MAX_BODY),
     };
-    let admitted = admit(app, call, Take { tokens: 1, owes_entry: true }).await?;
+    let admitted = admit(app, call, &api_key, Take { tokens: 1, owes_entry: true }).await?;
     let key = &admitted.admission.key;
     let recorder = Recorder::new(app, call, &admitted.admission, Event::QuoteCreate)?;
     let answer = match quote(app, call, &admitted, fields).await {
@@ -47,17 +47,17 @@ async fn quote(
 ) -> Result<(QuoteRecord, Reference), Refused> {
     admitted.permitted.clone()?;
     let request = read_position(&fields?).map_err(Problem::invalid)?;
-    check_client(&request, admitted)?;
-    let common = quote_terms(app, call, admitted).await?;
-    let book = admitted.book.clone()?;
+    let refused = |problem| Refused::asked(problem, &request);
+    check_client(&request, admitted).map_err(refused)?;
+    let common = quote_terms(app, call, admitted).await.map_err(refused)?;
+    let book = admitted.book.clone().map_err(refused)?;
     let known = book.find(&request.ticker, call.context.now, app.settings.rate_max_age);
-    let withheld = known.is_some() && !admitted.admission.key.tickers.includes(&request.ticker);
-    let Some(security) = known.filter(|_| !withheld) else {
-        let details = json!({ "ticker": request.ticker, "withheld": withheld });
-        return Err(Refused { problem: Problem::ticker_not_found(), details });
-    };
+    let Some(security) = known else { return Err(refused(Problem::ticker_not_found())) };
+    if !admitted.admission.key.tickers.includes(&request.ticker) {
+        return Err(refused(Problem::ticker_not_found()).withheld(security.reference));
+    }
     let mut record = QuoteRecord::new(common);
-    record.add(&request, &security).map_err(|error| Problem::internal(error.to_string()))?;
+    record.add(&request, &security).map_err(|error| refused(Problem::internal(error.to_string())))?;
     Ok((record, security.reference))
 }
 

@@ -1,7 +1,7 @@
 //! Health and configuration: open to anyone, and telling nothing of any client.
 
 use engine_core::access::Tier;
-use engine_core::market::Source;
+use engine_core::market::{Source, is_stale};
 use engine_core::quote::{MAX_BATCH, VALIDITY};
 use engine_core::time::rfc3339;
 use engine_http::context::RequestContext;
@@ -88,7 +88,7 @@ pub(crate) async fn health(app: &Pricing, context: &RequestContext) -> Answer {
             let as_of = book.as_ref().and_then(|book| book.as_of(source));
             let status = match as_of {
                 None => "missing",
-                Some(as_of) if context.now.duration_since(as_of) > app.settings.rate_max_age => "stale",
+                Some(as_of) if is_stale(source, as_of, context.now, app.settings.rate_max_age) => "stale",
                 Some(_) => "current",
             };
             MarketDataHealth { source: source.as_str(), status, as_of: as_of.map(rfc3339) }

@@ -11,7 +11,7 @@ use engine_http::problem::Problem;
 use engine_http::response::{Answer, Reply, with_allowance};
 use rust_decimal::Decimal;
 
-use crate::admit::{Admitted, admit};
+use crate::admit::{Admitted, admit, presented};
 use crate::bodies::{RateBody, RatePageBody};
 use crate::{Call, Pricing};
 
@@ -27,7 +27,7 @@ const EVENT_RISK_FACTOR: (u64, u64) = (0, 10);
 
 /// One ticker's rate.
 pub(crate) async fn get(app: &Pricing, call: Call<'_>, ticker: &str) -> Answer {
-    let admitted = admit(app, call, READ).await?;
+    let admitted = admit(app, call, &presented(app, call)?, READ).await?;
     let answer = with_security(app, call, &admitted, ticker, |security| rate(app, &security));
     with_allowance(answer, admitted.admission.key.tier, admitted.admission.allowance)
 }
@@ -35,7 +35,7 @@ pub(crate) async fn get(app: &Pricing, call: Call<'_>, ticker: &str) -> Answer {
 /// One ticker's rate under a given volatility index or event risk factor.
 pub(crate) async fn what_if(app: &Pricing, call: Call<'_>, ticker: &str) -> Answer {
     let given = read_given(&query_fields(call.request));
-    let admitted = admit(app, call, READ).await?;
+    let admitted = admit(app, call, &presented(app, call)?, READ).await?;
     let answer = admitted.permitted.clone().and(given).and_then(|given| {
         with_security(app, call, &admitted, ticker, |mut security| {
             if let Some(index) = given.volatility_index {
@@ -55,7 +55,7 @@ pub(crate) async fn what_if(app: &Pricing, call: Call<'_>, ticker: &str) -> Answ
 /// A page of the rates that the key may see, in ticker order.
 pub(crate) async fn list(app: &Pricing, call: Call<'_>) -> Answer {
     let page = read_page(&query_fields(call.request));
-    let admitted = admit(app, call, READ).await?;
+    let admitted = admit(app, call, &presented(app, call)?, READ).await?;
     let answer = admitted.permitted.clone().and(page).and_then(|page| {
         let book = admitted.book.clone()?;
         Reply::ok(&page_of(app, call, &admitted, &book, &page)?)

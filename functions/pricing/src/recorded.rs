@@ -4,7 +4,7 @@ use engine_aws::author::{Act, Author};
 use engine_aws::clock::random_bytes;
 use engine_aws::key_gate::Admission;
 use engine_core::audit::{Actor, ActorType, EntryId, Event, Outcome, Reference};
-use engine_core::quote::QuoteRecord;
+use engine_core::quote::{PositionRequest, QuoteRecord};
 use engine_http::problem::Problem;
 use serde_json::{Value, json};
 
@@ -17,13 +17,33 @@ const CLIENT_ROLE: &str = "client";
 pub(crate) struct Refused {
     /// What the client is told.
     pub problem: Problem,
-    /// What the record says beside the problem's code.
-    pub details: Value,
+    /// What was asked for, once it could be read.
+    request: Value,
+    /// Commitment to the ticker, where the stock exists and the key may not see it.
+    withheld: Option<Reference>,
+}
+
+impl Refused {
+    /// A refusal of a request that could be read.
+    pub(crate) fn asked(problem: Problem, request: &PositionRequest) -> Self {
+        let request = json!({
+            "ticker": request.ticker,
+            "position_value": request.size.value().to_string(),
+            "loan_days": request.loan_days,
+            "client_id": request.client_id,
+        });
+        Self { problem, request, withheld: None }
+    }
+
+    /// Says for the record that the stock exists.
+    pub(crate) fn withheld(self, subject: Reference) -> Self {
+        Self { withheld: Some(subject), ..self }
+    }
 }
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { problem, details: Value::Null }
+        Self { problem, request: Value::Null, withheld: None }
     }
 }
 
@@ -61,9 +81,11 @@ impl<'a> Recorder<'a> {
 
     /// Records a refusal and gives back the problem to answer with.
     pub(crate) async fn refused(&self, refused: Refused) -> Problem {
-        let Refused { problem, details } = refused;
-        let refusal = json!({ "code": problem.code.as_str(), "errors": problem.errors, "request": details });
-        match self.append(Outcome::Refused, None, json!({ "refusal": refusal })).await {
+        let Refused { problem, request, withheld } = refused;
+        let refusal = json!({
+            "code": problem.code.as_str(), "errors": problem.errors, "request": request, "withheld": withheld.is_some(),
+        });
+        match self.append(Outcome::Refused, withheld, json!({ "refusal": refusal })).await {
             Ok(()) => problem,
             Err(unrecorded) => unrecorded,
         }

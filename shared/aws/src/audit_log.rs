@@ -2,11 +2,12 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use engine_core::audit::{Entry, EntryId};
 
 use crate::Error;
+use crate::item::Item;
+use crate::transact::{self, Failed};
 
 /// Longest body piece in one item, in bytes. An item may have 400 KB (409,600 bytes) with its names and header.
 const CHUNK_BYTES: usize = 380_000;
@@ -49,25 +50,18 @@ impl AuditLog {
         match put {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    let stored =
-                        failed.item().and_then(|item| item.get("header")).and_then(|header| header.as_s().ok());
-                    own_bytes(entry, stored.map(String::as_str))
-                }
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => own_bytes(entry, failed.item()),
                 _ => Err(Error::unavailable("dynamodb:PutItem", &error)),
             },
         }
     }
 
     async fn append_chunked(&self, entry: &Entry, items: Vec<TransactWriteItem>) -> Result<(), Error> {
-        let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
-        let Err(error) = sent else { return Ok(()) };
-        let cancelled =
-            error.as_service_error().is_some_and(TransactWriteItemsError::is_transaction_canceled_exception);
-        if cancelled && let Some(stored) = self.read(entry.id()).await? {
-            return own_bytes(entry, Some(stored.header()));
+        match transact::send(&self.client, items).await {
+            Ok(()) => Ok(()),
+            Err(Failed::Condition { item, .. }) => own_bytes(entry, item.as_ref()),
+            Err(Failed::Error(error)) => Err(error),
         }
-        Err(Error::unavailable("dynamodb:TransactWriteItems", &error))
     }
 
     /// The puts of an entry, to be made in the transaction of the change that it records.
@@ -84,7 +78,9 @@ impl AuditLog {
                     .item("body", AttributeValue::S(chunk.text.to_owned()))
                     .condition_expression(NEVER_WRITTEN);
                 if chunk.ordinal == 0 {
+                    // The item that is there already says whose it is: who may append need not be able to read.
                     put = put
+                        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
                         .item("header", AttributeValue::S(entry.header().to_owned()))
                         .item("chunks", AttributeValue::N(count.to_string()));
                 }
@@ -127,8 +123,9 @@ impl AuditLog {
 }
 
 /// A put that finds its own bytes has succeeded; other bytes under the same id are never overwritten.
-fn own_bytes(entry: &Entry, stored: Option<&str>) -> Result<(), Error> {
-    if stored == Some(entry.header()) {
+fn own_bytes(entry: &Entry, stored: Option<&Item>) -> Result<(), Error> {
+    let header = stored.and_then(|item| item.get("header")).and_then(|header| header.as_s().ok());
+    if header.map(String::as_str) == Some(entry.header()) {
         Ok(())
     } else {
         Err(Error::Conflict(format!("another entry has the id {}", entry.id())))

@@ -1,6 +1,9 @@
 //! What can go wrong between the engine and AWS.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use std::fmt::Write;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::RequestId;
 
 /// Failure of a store. The text is internal: it is for logs, never for an API answer.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +13,7 @@ pub enum Error {
     Unavailable {
         /// The call that failed, as `service:Action`.
         operation: &'static str,
-        /// The SDK's account of it.
+        /// What kind of failure, and what the service says of it. Never what it answered: an answer holds stored data.
         cause: String,
     },
     /// Something else got there first, or the state is not one from which this change is allowed.
@@ -31,15 +34,40 @@ pub enum Error {
 
 impl Error {
     /// A failed SDK call.
-    pub fn unavailable<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Self
+    pub fn unavailable<E>(operation: &'static str, error: &SdkError<E>) -> Self
     where
-        SdkError<E, R>: std::error::Error,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        Self::Unavailable { operation, cause: DisplayErrorContext(error).to_string() }
+        let mut cause = match error {
+            SdkError::ConstructionFailure(_) => chain("the request could not be made", error),
+            SdkError::TimeoutError(_) => chain("timeout", error),
+            SdkError::DispatchFailure(_) => chain("the request could not be sent", error),
+            SdkError::ResponseError(_) => "the answer could not be read".to_owned(),
+            SdkError::ServiceError(refused) => {
+                let code = refused.err().code().unwrap_or("no error code");
+                format!("{code}, {}", refused.err().message().unwrap_or("no message"))
+            }
+            _ => "unknown failure".to_owned(),
+        };
+        if let Some(id) = error.request_id() {
+            let _ = write!(cause, " (request {id})");
+        }
+        Self::Unavailable { operation, cause }
     }
 
     /// Data that should have been readable.
     pub fn corrupt(what: &'static str, cause: impl std::fmt::Display) -> Self {
         Self::Corrupt { what, cause: cause.to_string() }
     }
+}
+
+/// The kind of a failure before any answer, and what caused it: nothing of an answer can be in there.
+fn chain(kind: &str, error: &dyn std::error::Error) -> String {
+    let mut text = kind.to_owned();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let _ = write!(text, ": {cause}");
+        next = cause.source();
+    }
+    text
 }

@@ -12,20 +12,23 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use engine_core::access::{Allowance, ApiKey, KeyHash, KeyId, KeyRecord, KeyState, Limited, Refusal, Tier};
 use jiff::Timestamp;
 
-use crate::Error;
 use crate::item::{Item, n, s};
 use crate::key_item::{read, read_use};
+use crate::{Error, transact};
 
 /// Keys remembered in one process. Beyond it the memory starts anew, which costs a wrong guess, never a wrong answer.
 const REMEMBERED_KEYS: usize = 10_000;
 /// A first guess, a correction, and one more where another request made the idle bucket busy in between.
 const ATTEMPTS: usize = 3;
+/// Times that an update is repeated that a transaction on the key kept from being carried out.
+const BUSY_RETRIES: u32 = 3;
 
 /// Admits API keys.
 #[derive(Debug)]
@@ -158,12 +161,25 @@ impl KeyGate {
                 .expression_attribute_values(":latest", n(guess.tier.latest(now_micros, take.tokens)))
                 .expression_attribute_values(":interval", n(interval))
         };
-        match update.send().await {
-            Ok(done) => Ok(Ok(done.attributes.unwrap_or_default())),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Err(failed.item().cloned())),
-                _ => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
-            },
+        let mut retry = 0;
+        loop {
+            // The SDK must not repeat what may have been done: a second update takes a second token and skips a number.
+            let once = aws_sdk_dynamodb::Config::builder().retry_config(RetryConfig::disabled());
+            let error = match update.clone().customize().config_override(once).send().await {
+                Ok(done) => return Ok(Ok(done.attributes.unwrap_or_default())),
+                Err(error) => error,
+            };
+            match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    return Ok(Err(failed.item().cloned()));
+                }
+                // A transaction, as of new terms, was at work on the key, and the update was not carried out.
+                Some(UpdateItemError::TransactionConflictException(_)) if retry < BUSY_RETRIES => {
+                    transact::pause(retry).await;
+                    retry += 1;
+                }
+                _ => return Err(Error::unavailable("dynamodb:UpdateItem", &error)),
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::decimal;
@@ -78,9 +78,35 @@ impl Fields {
         serde_json::from_str(text)
     }
 
-    /// Reads the objects of a JSON array.
-    pub fn list_from_json(text: &str) -> Result<Vec<Self>, serde_json::Error> {
-        serde_json::from_str(text)
+    /// Reads the objects of a JSON array; `None` where there are more than `most`, of which only those are kept in memory.
+    pub fn list_from_json(text: &str, most: usize) -> Result<Option<Vec<Self>>, serde_json::Error> {
+        struct ListVisitor(usize);
+
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = Option<Vec<Fields>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of JSON objects")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut list = Vec::new();
+                while list.len() < self.0 {
+                    match items.next_element()? {
+                        Some(fields) => list.push(fields),
+                        None => return Ok(Some(list)),
+                    }
+                }
+                let full = items.next_element::<IgnoredAny>()?.is_none();
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(full.then_some(list))
+            }
+        }
+
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let list = reader.deserialize_seq(ListVisitor(most))?;
+        reader.end()?;
+        Ok(list)
     }
 
     /// Takes name and value pairs, as in a query string.
@@ -102,10 +128,10 @@ impl Fields {
         self.0.get(name).unwrap_or(&FieldValue::Missing)
     }
 
-    /// Whether the field is there with a value other than `null`.
+    /// Whether the field is there, if only as `null`: reading it then says that it must not be.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        !matches!(self.get(name), FieldValue::Missing | FieldValue::Null)
+        !matches!(self.get(name), FieldValue::Missing)
     }
 }
 
@@ -160,7 +186,7 @@ impl<'a> FieldReader<'a> {
         self.errors.push(FieldError::new(&format!("{}{field}", self.prefix), message));
     }
 
-    /// Whether the field is there with a value other than `null`.
+    /// Whether the field is there: see [`Fields::has`].
     #[must_use]
     pub fn has(&self, field: &str) -> bool {
         self.fields.has(field)
@@ -270,6 +296,17 @@ mod tests {
         let fields = Fields::from_json(r#"{"a": 1, "a": 2}"#).unwrap();
         assert_eq!(fields.get("a"), &FieldValue::Repeated);
         assert_eq!(Fields::from_pairs([("a", "1"), ("a", "1")]).get("a"), &FieldValue::Repeated);
+    }
+
+    #[test]
+    fn a_list_beyond_its_limit_is_read_no_further() {
+        let list = |text: &str| Fields::list_from_json(text, 2).map(|list| list.map(|list| list.len()));
+        assert_eq!(list("[]").unwrap(), Some(0));
+        assert_eq!(list(r#"[{}, {"a": 1}]"#).unwrap(), Some(2));
+        assert_eq!(list("[{}, {}, 5]").unwrap(), None);
+        for bad in ["[1]", "{}", "[{}", "[{}] x"] {
+            assert!(list(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,21 +1,47 @@
 //! The wire between the SDK and a service: counts what is sent, and fails what a test wants to fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
 /// What a test does between two calls of the code that it tests.
 type Hook = Box<dyn FnOnce() + Send>;
+
+/// What DynamoDB answers to an update of an item that a transaction is changing.
+pub const UPDATE_BUSY: &str =
+    r#"{"__type":"com.amazonaws.dynamodb.v20120810#TransactionConflictException","message":"Transaction is ongoing"}"#;
+
+/// What DynamoDB answers to a transaction that was cancelled for these reasons, one a change.
+pub fn cancelled(codes: &[&str]) -> String {
+    let reasons: Vec<_> = codes.iter().map(|code| format!(r#"{{"Code":"{code}"}}"#)).collect();
+    format!(
+        r#"{{"__type":"com.amazonaws.dynamodb.v20120810#TransactionCanceledException","Message":"cancelled","CancellationReasons":[{}]}}"#,
+        reasons.join(",")
+    )
+}
+
+/// The body of an answer that takes the place of the service's.
+#[derive(Clone, Debug)]
+struct Answer(String);
+
+impl Storable for Answer {
+    type Storer = StoreReplace<Self>;
+}
 
 #[derive(Default)]
 struct State {
     sent: BTreeMap<String, usize>,
     failing: BTreeMap<String, usize>,
+    answers: BTreeMap<String, VecDeque<Answer>>,
     hooks: BTreeMap<String, Hook>,
 }
 
@@ -50,6 +76,12 @@ impl Wire {
         self.0.lock().unwrap().failing.insert(action.to_owned(), attempts);
     }
 
+    /// Answers the next `attempts` requests of `action` with status 400 and `body`. The service does nothing for them.
+    pub fn refuse(&self, action: &str, attempts: usize, body: &str) {
+        let answers = vec![Answer(body.to_owned()); attempts].into();
+        self.0.lock().unwrap().answers.insert(action.to_owned(), answers);
+    }
+
     /// Runs `hook` once, when the next request of `action` is about to leave: what happens meanwhile elsewhere.
     pub fn before(&self, action: &str, hook: impl FnOnce() + Send + 'static) {
         self.0.lock().unwrap().hooks.insert(action.to_owned(), Box::new(hook));
@@ -61,11 +93,11 @@ impl Intercept for Wire {
         "wire"
     }
 
-    fn read_before_transmit(
+    fn modify_before_transmit(
         &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").unwrap_or_default();
         let action = target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -75,6 +107,11 @@ impl Intercept for Wire {
         }
         let mut state = self.0.lock().unwrap();
         *state.sent.entry(action.clone()).or_default() += 1;
+        if let Some(answer) = state.answers.get_mut(&action).and_then(VecDeque::pop_front) {
+            // The request goes out as one of an action that there is not, so that nothing comes of it.
+            context.request_mut().headers_mut().insert("x-amz-target", "DynamoDB_20120810.Nothing");
+            config.interceptor_state().store_put(answer);
+        }
         match state.failing.get_mut(&action) {
             Some(left) if *left > 0 => {
                 *left -= 1;
@@ -82,5 +119,18 @@ impl Intercept for Wire {
             }
             _ => Ok(()),
         }
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(Answer(body)) = config.load::<Answer>().cloned() {
+            config.interceptor_state().unset::<Answer>();
+            *context.response_mut() = HttpResponse::new(400.try_into()?, SdkBody::from(body));
+        }
+        Ok(())
     }
 }

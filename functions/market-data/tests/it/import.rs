@@ -65,6 +65,37 @@ async fn importing_the_same_bytes_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn content_that_comes_back_under_the_same_key_is_an_import_of_its_own() {
+    let rig = Rig::new().await;
+    let (a, b) = (file(14, 10, "0.2500"), file(15, 10, "0.2500"));
+    let mut statuses = Vec::new();
+    for (version, bytes) in [("v1", &a), ("v2", &b), ("v3", &a)] {
+        statuses.push(rig.importer.import(&rig.short_stock(version, bytes), "request").await.unwrap().status);
+    }
+    assert_eq!(statuses, [ImportStatus::Published, ImportStatus::Published, ImportStatus::Quarantined]);
+    assert_eq!(rig.store().imports().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_document_without_a_time_put_again_is_published_with_the_new_time() {
+    let rig = Rig::new().await;
+    let put = |version: &str, at: &str| {
+        let document = r#"{"value": 18.5, "stocks": [{"ticker": "AMC", "volatility": 71.2}]}"#;
+        rig.objects.put("volatility/usa.json", version, document, at)
+    };
+    for (version, at, status) in [
+        ("v1", "2026-01-16T00:00:00Z", ImportStatus::Published),
+        ("v2", "2026-01-19T00:00:00Z", ImportStatus::Published),
+        ("v3", "2026-01-19T00:00:00Z", ImportStatus::Unchanged),
+    ] {
+        let record = rig.importer.import(&put(version, at), "request").await.unwrap();
+        assert_eq!(record.status, status, "{version}: {:?}", record.reasons);
+        assert_eq!(rig.pointer(Source::Volatility).await.unwrap().as_of.to_string(), at);
+    }
+    assert_eq!(rig.pointer(Source::Volatility).await.unwrap().version, 2);
+}
+
+#[tokio::test]
 async fn a_redelivered_event_does_nothing() {
     let rig = Rig::new().await;
     let upload = rig.short_stock("v1", &file(15, 10, "0.2500"));

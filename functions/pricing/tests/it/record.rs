@@ -144,14 +144,28 @@ async fn refusals_are_recorded_with_what_only_the_record_says() {
     let mut refusals = Vec::new();
     for stored in api.entries().await {
         assert_eq!(stored.header["outcome"], "refused");
-        assert_eq!(stored.header.get("subject_ref"), None);
         assert_eq!(stored.body["actor"]["id"], CLIENT);
-        refusals.push(stored.body["details"]["refusal"].clone());
+        let refusal = stored.body["details"]["refusal"].clone();
+        // A withheld stock can be selected by its commitment; what does not exist has none.
+        assert_eq!(stored.header.get("subject_ref").is_some(), refusal["withheld"] == true);
+        refusals.push(refusal);
     }
-    assert_eq!(refusals[0]["request"], json!({ "ticker": "AAPL", "withheld": true }));
-    assert_eq!(refusals[1]["request"], json!({ "ticker": "NOSUCH", "withheld": false }));
+    assert_eq!(refusals[0]["request"]["ticker"], "AAPL");
+    assert_eq!(refusals[0]["withheld"], true);
+    assert_eq!(refusals[1]["request"]["ticker"], "NOSUCH");
+    assert_eq!(refusals[1]["withheld"], false);
     assert_eq!(refusals[2]["errors"][0]["field"], "ticker");
     assert_eq!(refusals[3]["code"], "malformed_body");
+}
+
+#[tokio::test]
+async fn the_record_of_a_foreign_client_id_names_it() {
+    let api = Api::start().await;
+    let body = r#"{"ticker": "AAPL", "position_value": 7, "loan_days": 1, "client_id": "somebody-else"}"#;
+    api.post(CALCULATE, body).await.problem(403, "client_mismatch");
+    let refusal = api.entries().await[0].body["details"]["refusal"].clone();
+    let asked = json!({ "ticker": "AAPL", "position_value": "7", "loan_days": 1, "client_id": "somebody-else" });
+    assert_eq!(refusal["request"], asked);
 }
 
 #[tokio::test]

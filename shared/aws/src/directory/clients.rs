@@ -7,7 +7,7 @@ use engine_core::field::{FieldError, Fields};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Directory, DirectoryError, client_key, key_key, put_new, update};
+use super::{Directory, DirectoryError, changed, client_key, key_key, put_new, update};
 use crate::Error;
 use crate::author::{Act, Author};
 use crate::item::{Item, n, number, parsed, s, string, strings};
@@ -91,7 +91,7 @@ impl Directory {
             put_new(&self.tables.clients, write(&record))?,
             put_new(&self.tables.clients, terms::write_item(&record.client_id, &terms)?)?,
         ];
-        self.commit(changes, &entry, &format!("client {} exists already", record.client_id)).await?;
+        self.commit(changes, &entry, |_| format!("client {} exists already", record.client_id)).await?;
         Ok((record, terms))
     }
 
@@ -142,7 +142,7 @@ impl Directory {
             let set = "SET terms_version = :new";
             changes.push(update(&self.tables.keys, key_key(key_id), set, "attribute_exists(pk)", [new_version()])?);
         }
-        self.commit(changes, &entry, &format!("client {client_id} was changed meanwhile: try again")).await?;
+        self.commit(changes, &entry, |_| changed(client_id)).await?;
         Ok(terms)
     }
 

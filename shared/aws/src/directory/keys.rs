@@ -13,8 +13,8 @@ use engine_core::time::rfc3339;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::clients::ACTIVE;
-use super::{Directory, DirectoryError, MAX_KEYS_PER_CLIENT, client_key, key_key, put_new, update};
+use super::clients::{ACTIVE, ClientRecord};
+use super::{Directory, DirectoryError, MAX_KEYS_PER_CLIENT, changed, client_key, key_key, put_new, update};
 use crate::Error;
 use crate::author::{Act, Author};
 use crate::clock::random_bytes;
@@ -70,6 +70,12 @@ impl Directory {
     pub async fn create_key(&self, new: &NewKey, author: &Author, now: Timestamp) -> Result<IssuedKey, DirectoryError> {
         let wanted = read_new(new).map_err(DirectoryError::Invalid)?;
         let client = self.client(&wanted.client_id).await?;
+        if client.status != ACTIVE {
+            return Err(
+                Error::Conflict(format!("client {} is {}, not {ACTIVE}", client.client_id, client.status)).into()
+            );
+        }
+        let live = self.make_room(&client, now).await?;
         let api_key = ApiKey::generate(&new.environment, random_bytes()?, &random_bytes()?)
             .map_err(|_| Error::corrupt("environment", "must be 2 to 10 lower-case letters or digits"))?;
         let days = i64::try_from(new.expiry_days).unwrap_or(i64::MAX);
@@ -99,29 +105,53 @@ impl Directory {
             },
             now,
         )?;
-        let room = "client_status = :active AND terms_version = :terms \
-            AND (attribute_not_exists(key_ids) OR size(key_ids) < :most)";
+        let mut values = vec![(":active", s(ACTIVE)), (":terms", n(record.terms_version))];
+        let key = record.id.to_string();
+        let (change, room) = match live {
+            None => {
+                values.push((":key", AttributeValue::Ss(vec![key])));
+                values.push((":most", n(MAX_KEYS_PER_CLIENT)));
+                ("ADD key_ids :key", "(attribute_not_exists(key_ids) OR size(key_ids) < :most)")
+            }
+            Some(mut live) => {
+                live.push(key);
+                values.push((":live", AttributeValue::Ss(live)));
+                values.push((":read", AttributeValue::Ss(client.key_ids)));
+                ("SET key_ids = :live", "key_ids = :read")
+            }
+        };
         let changes = vec![
             put_new(&self.tables.keys, key_item::write(&record))?,
             update(
                 &self.tables.clients,
                 client_key(record.client_id.as_str()),
-                "ADD key_ids :key",
-                room,
-                [
-                    (":key", AttributeValue::Ss(vec![record.id.to_string()])),
-                    (":active", s(ACTIVE)),
-                    (":terms", n(record.terms_version)),
-                    (":most", n(MAX_KEYS_PER_CLIENT)),
-                ],
+                change,
+                &format!("client_status = :active AND terms_version = :terms AND {room}"),
+                values,
             )?,
         ];
-        let lost = format!(
-            "client {} is not active, holds {MAX_KEYS_PER_CLIENT} keys, or was changed meanwhile",
-            record.client_id
-        );
-        self.commit(changes, &entry, &lost).await?;
+        self.commit(changes, &entry, |_| changed(&record.client_id)).await?;
         Ok(IssuedKey { api_key, record })
+    }
+
+    /// The keys of a full client that have not expired, for the others to be forgotten; `None` where there is room.
+    async fn make_room(&self, client: &ClientRecord, now: Timestamp) -> Result<Option<Vec<String>>, Error> {
+        if client.key_ids.len() < MAX_KEYS_PER_CLIENT {
+            return Ok(None);
+        }
+        let mut live = Vec::new();
+        for id in &client.key_ids {
+            let item = self.get(&self.tables.keys, key_key(id)).await?;
+            if item.as_ref().map(key_item::read).transpose()?.is_some_and(|key| now < key.expires_at) {
+                live.push(id.clone());
+            }
+        }
+        if live.len() < MAX_KEYS_PER_CLIENT {
+            Ok(Some(live))
+        } else {
+            let id = &client.client_id;
+            Err(Error::Conflict(format!("client {id} holds {MAX_KEYS_PER_CLIENT} live keys: revoke one first")))
+        }
     }
 
     /// Revokes a key for good. Every process refuses it from the next request on.
@@ -159,7 +189,9 @@ impl Directory {
                 [(":key", AttributeValue::Ss(vec![key_id.to_string()]))],
             )?,
         ];
-        self.commit(changes, &entry, &format!("key {key_id} is revoked already")).await
+        let lost =
+            |index| if index == 0 { format!("key {key_id} is revoked already") } else { changed(&record.client_id) };
+        self.commit(changes, &entry, lost).await
     }
 
     /// The key with that id.

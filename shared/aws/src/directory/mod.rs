@@ -5,6 +5,7 @@ mod keys;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use engine_core::access::ClientId;
 use engine_core::audit::{Entry, SecretKey};
 use engine_core::field::FieldError;
 
@@ -66,8 +67,13 @@ impl Directory {
         &self.actor_key
     }
 
-    /// Makes `changes` and appends `entry`, all or nothing.
-    async fn commit(&self, mut changes: Vec<TransactWriteItem>, entry: &Entry, lost: &str) -> Result<(), Error> {
+    /// Makes `changes` and appends `entry`, all or nothing. `lost` says what the failed condition of a change means.
+    async fn commit(
+        &self,
+        mut changes: Vec<TransactWriteItem>,
+        entry: &Entry,
+        lost: impl Fn(usize) -> String,
+    ) -> Result<(), Error> {
         changes.extend(self.audit.transact_items(entry)?);
         transact::write(&self.client, changes, lost).await
     }
@@ -100,6 +106,11 @@ fn update(
         .set_expression_attribute_values(Some(values))
         .build();
     Ok(TransactWriteItem::builder().update(update.map_err(|error| Error::corrupt("update", error))?).build())
+}
+
+/// What is said of a client that something else changed between its read and its write.
+fn changed(client_id: &ClientId) -> String {
+    format!("client {client_id} was changed meanwhile: try again")
 }
 
 /// The key of a client's own item.

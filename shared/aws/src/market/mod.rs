@@ -8,6 +8,7 @@ mod imports;
 mod pointer;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use engine_core::market::{EncodedSnapshot, Snapshot, decode};
@@ -51,7 +52,8 @@ impl MarketStore {
         decode(pointer.source, &pointer.snapshot_id, &chunks?).map_err(|error| Error::corrupt("snapshot", error))
     }
 
-    /// Writes a snapshot's chunks. Nothing refers to them yet; writing them again writes the same bytes.
+    /// Writes a snapshot's chunks. Nothing refers to them yet. A chunk that is there already is never written over: its
+    /// key is the digest of the whole, so that an earlier try wrote the same bytes.
     pub async fn put_chunks(&self, snapshot: &EncodedSnapshot) -> Result<(), Error> {
         for (ordinal, bytes) in snapshot.chunks.iter().enumerate() {
             let put = self
@@ -60,8 +62,16 @@ impl MarketStore {
                 .table_name(&self.table)
                 .item("pk", s(snapshot_key(&snapshot.id)))
                 .item("sk", s(format!("{ordinal:05}")))
-                .item("data", AttributeValue::B(Blob::new(bytes.clone())));
-            put.send().await.map_err(|error| Error::unavailable("dynamodb:PutItem", &error))?;
+                .item("data", AttributeValue::B(Blob::new(bytes.clone())))
+                .condition_expression(transact::ABSENT);
+            match put.send().await {
+                Err(error)
+                    if !error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+                {
+                    return Err(Error::unavailable("dynamodb:PutItem", &error));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -102,7 +112,7 @@ impl MarketStore {
         let mut changes: Vec<_> = pointer.into_iter().collect();
         changes.push(imports::put(&self.table, record, condition)?);
         changes.extend(audit);
-        transact::write(&self.client, changes, "another import of this source or file came first").await
+        transact::write(&self.client, changes, |_| "another import of this source or file came first".to_owned()).await
     }
 
     /// All items of a partition, by sort key.

@@ -93,10 +93,13 @@ async fn an_entry_is_one_put_of_its_exact_texts() {
 
 #[tokio::test]
 async fn a_retry_that_finds_its_own_bytes_has_succeeded_and_other_bytes_never_replace_them() {
-    for (first, others) in [(entry("a"), [entry("b"), long("a")]), (long("a"), [entry("a"), long("b")])] {
+    for (first, others, action) in
+        [(entry("a"), [entry("b"), long("a")], "PutItem"), (long("a"), [entry("a"), long("b")], "TransactWriteItems")]
+    {
         let log = Log::start().await;
         log.log.append(&first).await.unwrap();
         log.log.append(&first).await.unwrap();
+        assert_eq!(log.dynamo.wire().sent(), [(action.to_owned(), 2)].into(), "who appends needs not read");
         for other in &others {
             let lost = log.log.append(other).await;
             assert!(matches!(lost, Err(Error::Conflict(_))), "{lost:?}");

@@ -9,7 +9,7 @@ use engine_core::access::{KeyId, KeyState, TickerScope, terms_in_force};
 use engine_core::audit::Commitment;
 use engine_core::field::Fields;
 use engine_test_support::dynamo::tables;
-use engine_test_support::wire::Wire;
+use engine_test_support::wire::{Wire, cancelled};
 use jiff::SignedDuration;
 
 use crate::fixture::{CLIENT, Fixture, client_id, directory, meanwhile, new_client, new_key, terms};
@@ -148,7 +148,8 @@ async fn a_key_is_made_only_for_a_client_that_exists_and_is_active() {
     let update =
         update.key("pk", AttributeValue::S(CLIENT.to_owned())).key("sk", AttributeValue::S("client".to_owned()));
     update.expression_attribute_values(":status", AttributeValue::S("CLOSED".to_owned())).send().await.unwrap();
-    assert!(is_conflict(&fixture.create_key(&new_key()).await));
+    let closed = conflict(fixture.create_key(&new_key()).await);
+    assert!(closed.contains("is CLOSED, not ACTIVE"), "{closed}");
     assert_eq!(fixture.sizes().await, [0, 2, 1]);
 }
 
@@ -330,4 +331,70 @@ async fn terms_and_keys_made_all_at_once_end_with_contiguous_versions_and_the_la
     for key in keys {
         assert_eq!(fixture.terms_version(&KeyId::parse(&key).unwrap()).await, 7);
     }
+}
+
+/// What a change was refused for.
+fn conflict<T>(result: Result<T, impl Into<DirectoryError>>) -> String {
+    match result.map(drop).map_err(Into::into) {
+        Err(DirectoryError::Store(Error::Conflict(text))) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_meets_another_is_repeated_up_to_four_times_and_then_unavailable() {
+    let fixture = Fixture::with_client().await;
+    let wire = fixture.dynamo.wire();
+    wire.reset();
+    wire.refuse("TransactWriteItems", 4, &cancelled(&["None", "TransactionConflict", "None"]));
+    fixture.create_key(&new_key()).await.unwrap();
+    assert_eq!(wire.sent()["TransactWriteItems"], 5);
+    assert_eq!(fixture.sizes().await, [1, 2, 2]);
+    wire.reset();
+    wire.refuse("TransactWriteItems", 5, &cancelled(&["None", "TransactionConflict", "None"]));
+    let failed = fixture.create_key(&new_key()).await.err();
+    assert!(matches!(failed, Some(DirectoryError::Store(Error::Unavailable { .. }))), "{failed:?}");
+    assert_eq!(wire.sent()["TransactWriteItems"], 5);
+    wire.reset();
+    wire.refuse("TransactWriteItems", 1, &cancelled(&["TransactionConflict", "ConditionalCheckFailed", "None"]));
+    assert!(is_conflict(&fixture.create_key(&new_key()).await), "what failed its condition is not repeated");
+    assert_eq!(wire.sent()["TransactWriteItems"], 1);
+}
+
+#[tokio::test]
+async fn a_key_is_called_revoked_only_where_its_own_condition_failed() {
+    let (fixture, key) = Fixture::with_key(60).await;
+    let revoke = || fixture.directory.revoke_key(key.id(), "leaked", &fixture.author, fixture.now);
+    let wire = fixture.dynamo.wire();
+    wire.refuse("TransactWriteItems", 1, &cancelled(&["None", "ConditionalCheckFailed", "None"]));
+    let changed = conflict(revoke().await);
+    assert!(changed.contains("changed meanwhile"), "{changed}");
+    revoke().await.unwrap();
+    let revoked = conflict(revoke().await);
+    assert!(revoked.contains("is revoked already"), "{revoked}");
+}
+
+#[tokio::test]
+async fn expired_keys_of_a_full_client_make_room_and_what_stands_in_the_way_is_said() {
+    let fixture = Fixture::with_client().await;
+    let short = NewKey { expiry_days: 1, ..new_key() };
+    for number in 0..MAX_KEYS_PER_CLIENT {
+        let expiry_days = if number == 0 { 1 } else { 30 };
+        fixture.create_key(&NewKey { expiry_days, ..new_key() }).await.unwrap();
+    }
+    let create = |now| fixture.directory.create_key(&short, &fixture.author, now);
+    let day = SignedDuration::from_hours(24);
+    let full = conflict(create(fixture.now + day - SignedDuration::from_millis(1)).await);
+    assert!(full.contains("holds 40 live keys"), "{full}");
+    let issued = create(fixture.now + day).await.unwrap().record.id;
+    let keys = fixture.directory.client(&client_id()).await.unwrap().key_ids;
+    assert_eq!((keys.len(), keys.contains(&issued.to_string())), (MAX_KEYS_PER_CLIENT, true));
+    assert!(conflict(create(fixture.now + day).await).contains("holds 40 live keys"));
+
+    let later = fixture.now + SignedDuration::from_hours(24 * 31);
+    fixture.dynamo.wire().refuse("TransactWriteItems", 1, &cancelled(&["None", "ConditionalCheckFailed", "None"]));
+    assert!(conflict(create(later).await).contains("changed meanwhile"));
+    let issued = create(later).await.unwrap().record.id;
+    let keys = fixture.directory.client(&client_id()).await.unwrap().key_ids;
+    assert_eq!(keys, [issued.as_str()]);
 }

@@ -12,7 +12,7 @@ use engine_aws::key_gate::{Admission, Denial, KeyGate, Take};
 use engine_core::access::{ApiKey, Refusal};
 use engine_test_support::clock::ManualClock;
 use engine_test_support::dynamo::tables;
-use engine_test_support::wire::Wire;
+use engine_test_support::wire::{UPDATE_BUSY, Wire};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::fixture::Fixture;
@@ -242,14 +242,28 @@ fn broken_service() -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn a_broken_store_is_asked_three_times_before_it_is_unavailable() {
+async fn a_broken_store_is_asked_once_for_a_repeat_could_take_a_second_token() {
     let (fixture, key) = Fixture::with_key(60).await;
     let (endpoint, asked) = broken_service();
     let config = fixture.dynamo.client().config().to_builder().endpoint_url(endpoint).build();
     let gate = KeyGate::new(aws_sdk_dynamodb::Client::from_conf(config), tables::KEYS);
     let failed = gate.take(&key, ONE, fixture.now).await;
     assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
-    assert_eq!(asked.load(Ordering::SeqCst), 3);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_update_that_meets_a_transaction_is_repeated_and_counted_once() {
+    let (fixture, key) = Fixture::with_key(60).await;
+    let (gate, wire) = fixture.gate();
+    wire.refuse("UpdateItem", 3, UPDATE_BUSY);
+    let admission = admit(&gate, &key, fixture.now).await;
+    assert_eq!((admission.seq, admission.allowance.remaining, calls(&wire)), (1, 59, 4));
+    wire.refuse("UpdateItem", 100, UPDATE_BUSY);
+    let failed = gate.take(&key, ONE, fixture.now).await;
+    assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
+    assert_eq!(calls(&wire), 4);
+    assert_eq!(fixture.directory.key(key.id()).await.unwrap().used.seq, 1);
 }
 
 /// Arrivals over ten minutes at a process each, and how many of the admitted needed a second call.

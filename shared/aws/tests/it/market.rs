@@ -97,3 +97,31 @@ async fn a_store_that_cannot_be_reached_is_not_a_conflict() {
     let failed = publish(&store, "a", 1).await;
     assert!(matches!(failed, Err(Error::Unavailable { .. })), "{failed:?}");
 }
+
+#[tokio::test]
+async fn a_chunk_that_is_there_counts_as_written_and_is_never_written_over() {
+    let dynamo = Dynamo::start().await;
+    let store = MarketStore::new(dynamo.client(), tables::MARKET);
+    let (_, encoded) = snapshot("a");
+    store.put_chunks(&encoded).await.unwrap();
+    let mut other = encoded.clone();
+    other.chunks[0].push(0);
+    store.put_chunks(&other).await.unwrap();
+    store.load(&pointer(&encoded, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_error_says_what_failed_and_never_what_the_service_answered() {
+    let dynamo = Dynamo::start().await;
+    let store = MarketStore::new(dynamo.client(), tables::MARKET);
+    let refused =
+        r#"{"__type":"com.amazonaws.dynamodb#ResourceNotFoundException","message":"no table","Item":"secret"}"#;
+    for (body, told) in [(refused, "ResourceNotFoundException, no table"), ("secret", "")] {
+        dynamo.wire().refuse("GetItem", 100, body);
+        let Err(error @ Error::Unavailable { .. }) = store.import("a").await else { panic!("it was refused") };
+        for text in [error.to_string(), format!("{error:?}")] {
+            assert!(text.contains("dynamodb:GetItem") && text.contains(told), "{text}");
+            assert!(!text.contains("secret") && !text.contains("body"), "{text}");
+        }
+    }
+}

@@ -9,6 +9,8 @@ use crate::pricing::{DayCount, FeeType, TransactionFee};
 
 /// Highest markup, in percent of the borrow cost.
 const MAX_MARKUP: Decimal = Decimal::ONE_HUNDRED;
+/// The version of a client's first terms.
+const FIRST_VERSION: u32 = 1;
 
 /// One version of a client's terms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +30,17 @@ pub struct ClientTerms {
     pub day_count: DayCount,
 }
 
-/// The terms that apply at `now`: of those in effect, the latest to take effect, and of several the one added last.
+/// The terms that apply at `now`: of those in effect, the latest to take effect, and of several the one added last. The
+/// first ones apply from the start, so that a client is never without terms, even while two clocks differ.
 #[must_use]
 pub fn terms_in_force(terms: &[ClientTerms], now: Timestamp) -> Option<&ClientTerms> {
-    terms.iter().filter(|terms| terms.effective_from <= now).max_by_key(|terms| (terms.effective_from, terms.version))
+    let applies = |terms: &&ClientTerms| terms.effective_from <= now || terms.version == FIRST_VERSION;
+    terms.iter().filter(applies).max_by_key(|terms| (terms.effective_from, terms.version))
 }
 
 /// Reads terms from `markup_percentage`, `fee_type`, `fee_amount`, and optionally `day_count` and `effective_from`
-/// (RFC 3339; otherwise `now`). They may not take effect in the past, which would re-price what was already quoted.
+/// (RFC 3339; otherwise `now`). They may not take effect in the past, which would re-price what was already quoted, and
+/// the first ones not in the future, which would leave a client without terms.
 pub fn read_terms(fields: &Fields, version: u32, now: Timestamp) -> Result<ClientTerms, Vec<FieldError>> {
     let mut reader = FieldReader::new(fields);
     let markup_percentage = reader.decimal("markup_percentage", 4, (Decimal::ZERO, MAX_MARKUP));
@@ -52,6 +57,9 @@ pub fn read_terms(fields: &Fields, version: u32, now: Timestamp) -> Result<Clien
     };
     let effective_from = if reader.has("effective_from") {
         reader.text("effective_from", |text| match text.parse::<Timestamp>() {
+            Ok(time) if version == FIRST_VERSION && time > now => {
+                Err("must not be in the future for a client's first terms")
+            }
             Ok(time) if time >= now => Ok(time),
             Ok(_) => Err("must not be in the past"),
             Err(_) => Err("must be an RFC 3339 time"),
@@ -92,7 +100,7 @@ mod tests {
         let all =
             [terms(1, "2026-01-01T00:00:00Z"), terms(2, "2026-03-01T00:00:00Z"), terms(3, "2026-03-01T00:00:00Z")];
         let version = |now| terms_in_force(&all, at(now)).map(|terms| terms.version);
-        assert_eq!(version("2025-12-31T23:59:59Z"), None);
+        assert_eq!(version("2025-12-31T23:59:59Z"), Some(1), "the first terms apply from the start");
         assert_eq!(version("2026-02-01T00:00:00Z"), Some(1));
         assert_eq!(version("2026-03-01T00:00:00Z"), Some(3));
     }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::brake::CLOCK_TOLERANCE;
 use super::record::SecurityRecord;
 use super::short_stock::Availability;
 use super::snapshot::{EventRiskSnapshot, MinimumRatesSnapshot, ShortStockSnapshot, Snapshot, VolatilitySnapshot};
@@ -34,6 +35,8 @@ pub enum FallbackReason {
     RateNotPublished,
     /// The latest file no longer lists the stock.
     NotInLatestFile,
+    /// The latest file lists the stock in a row that makes no sense.
+    RowRejected,
     /// Neither the stock nor the market has a volatility index.
     NoVolatilityIndex,
     /// There is no event document.
@@ -53,17 +56,27 @@ pub struct DataSource {
     pub as_of: Option<Timestamp>,
     /// The snapshot that was used; `null` where there is none.
     pub snapshot_id: Option<String>,
-    /// Whether the figure is older than allowed.
+    /// Whether the figure is older than allowed, or over five minutes ahead of the clock.
     pub stale: bool,
     /// Why the figure is a substitute; `null` where it is not.
     pub fallback: Option<FallbackReason>,
+    /// Whether the fee is of a row whose fee and rebate do not add up to the file's benchmark; absent where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off_benchmark: bool,
 }
 
 impl DataSource {
     /// A figure that the caller gave, for a rate under supposed conditions.
     #[must_use]
     pub fn given() -> Self {
-        Self { source: GIVEN_SOURCE.to_owned(), as_of: None, snapshot_id: None, stale: false, fallback: None }
+        Self {
+            source: GIVEN_SOURCE.to_owned(),
+            as_of: None,
+            snapshot_id: None,
+            stale: false,
+            fallback: None,
+            off_benchmark: false,
+        }
     }
 }
 
@@ -176,8 +189,8 @@ impl Book {
         records.iter().skip(start).map(|record| &record.ticker)
     }
 
-    /// What is known of a stock at `now`; figures older than `max_age` are flagged. `None` for an unknown ticker, and for
-    /// one whose salt does not open its reference (which [`super::decode`] lets through never).
+    /// What is known of a stock at `now`; figures older than `max_age`, or of a time over five minutes ahead, are flagged.
+    /// `None` for an unknown ticker, and for one whose salt does not open its reference (which [`super::decode`] lets through never).
     #[must_use]
     pub fn find(&self, ticker: &Ticker, now: Timestamp, max_age: SignedDuration) -> Option<Security<'_>> {
         let loaded = self.short_stock.as_deref()?;
@@ -187,7 +200,7 @@ impl Book {
         let (status, base_rate, borrow_rate) = base_rate(record, loaded, age);
         let (volatility_index, volatility) = self.volatility(ticker, age);
         let (event_risk_factor, event_risk) = self.event_risk(ticker, age);
-        let (minimum_rate, minimum) = self.minimum_rate(ticker);
+        let (minimum_rate, minimum) = self.minimum_rate(ticker, age);
         Some(Security {
             ticker: &record.ticker,
             currency: &record.currency,
@@ -230,16 +243,10 @@ impl Book {
         (factor, age.source(Source::EventRisk, loaded.snapshot.as_of, &loaded.snapshot_id, None))
     }
 
-    fn minimum_rate(&self, ticker: &Ticker) -> (Decimal, DataSource) {
+    fn minimum_rate(&self, ticker: &Ticker, age: Age) -> (Decimal, DataSource) {
         let found = self.minimum_rates.as_deref().and_then(|loaded| {
-            let source = DataSource {
-                source: Source::MinimumRates.as_str().to_owned(),
-                as_of: Some(loaded.snapshot.as_of),
-                snapshot_id: Some(loaded.snapshot_id.clone()),
-                stale: false,
-                fallback: None,
-            };
-            loaded.snapshot.minimum_rates.get(ticker).map(|rate| (*rate, source))
+            let rate = *loaded.snapshot.minimum_rates.get(ticker)?;
+            Some((rate, age.source(Source::MinimumRates, loaded.snapshot.as_of, &loaded.snapshot_id, None)))
         });
         let id = self.snapshot_id(Source::MinimumRates);
         found.unwrap_or_else(|| (DEFAULT_MINIMUM_RATE, default_source(id, FallbackReason::DefaultMinimumRate)))
@@ -258,6 +265,7 @@ fn default_source(snapshot_id: Option<&str>, reason: FallbackReason) -> DataSour
         snapshot_id: snapshot_id.map(str::to_owned),
         stale: false,
         fallback: Some(reason),
+        off_benchmark: false,
     }
 }
 
@@ -274,8 +282,9 @@ impl Age {
             source: source.as_str().to_owned(),
             as_of: Some(as_of),
             snapshot_id: Some(id.to_owned()),
-            stale: self.now.duration_since(as_of) > self.max_age,
+            stale: is_stale(source, as_of, self.now, self.max_age),
             fallback,
+            off_benchmark: false,
         }
     }
 
@@ -283,6 +292,12 @@ impl Age {
     fn today(self) -> civil::Date {
         self.now.to_zoned(NEW_YORK.clone()).date()
     }
+}
+
+/// Whether data of a source are too old, or so far ahead of the clock that they are as little to be trusted.
+#[must_use]
+pub fn is_stale(source: Source, as_of: Timestamp, now: Timestamp, max_age: SignedDuration) -> bool {
+    source.is_dated() && (now.duration_since(as_of) > max_age || as_of.duration_since(now) > CLOCK_TOLERANCE)
 }
 
 /// A stock's class and base rate, and where the rate came from.
@@ -293,13 +308,15 @@ fn base_rate(
 ) -> (BorrowStatus, Decimal, DataSource) {
     let source = |as_of, fallback| age.source(Source::ShortStock, as_of, &loaded.snapshot_id, fallback);
     let as_of = loaded.snapshot.as_of;
-    let status = BorrowStatus::classify(record.fee_rate, record.is_available());
+    let status = record.status();
     if let Some(fee) = record.fee_rate {
-        return (status, per_hundred(fee), source(as_of, None));
+        let source = DataSource { off_benchmark: record.off_benchmark, ..source(as_of, None) };
+        return (status, per_hundred(fee), source);
     }
-    let reason = match record.missing_since {
-        Some(_) => FallbackReason::NotInLatestFile,
-        None => FallbackReason::RateNotPublished,
+    let reason = match (record.held_status, record.missing_since) {
+        (Some(_), _) => FallbackReason::RowRejected,
+        (None, Some(_)) => FallbackReason::NotInLatestFile,
+        (None, None) => FallbackReason::RateNotPublished,
     };
     let floor = status.default_rate();
     match record.last_known {

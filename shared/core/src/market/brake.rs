@@ -5,11 +5,11 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
-use super::snapshot::{ShortStockSnapshot, Snapshot};
+use super::snapshot::{ImportCounts, ShortStockSnapshot, Snapshot};
 use crate::time::rfc3339;
 
 /// How far ahead of the clock a file's time may be.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why a file waits for a person to accept it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +28,32 @@ pub enum BrakeReason {
         /// The current snapshot's.
         current: Timestamp,
     },
+    /// More than a fifth of its rows or elements were rejected.
+    Rejections {
+        /// Rows or elements left out.
+        rejected: usize,
+        /// All of them.
+        read: usize,
+    },
     /// It has less than four fifths of the stocks.
     FewerRows {
         /// Stocks in the file before.
         previous: usize,
         /// Stocks in this file.
+        new: usize,
+    },
+    /// It has more than twice the stocks.
+    MoreRows {
+        /// Stocks in the file before.
+        previous: usize,
+        /// Stocks in this file.
+        new: usize,
+    },
+    /// It is a document with less than four fifths of the elements.
+    FewerElements {
+        /// Elements of the document before.
+        previous: usize,
+        /// Elements of this document.
         new: usize,
     },
     /// Its median fee is more than a quarter higher or lower, or there is none any more.
@@ -53,8 +74,17 @@ impl fmt::Display for BrakeReason {
             Self::NotNewer { as_of, current } => {
                 write!(f, "the file's time {} is not after the current data's, {}", rfc3339(*as_of), rfc3339(*current))
             }
+            Self::Rejections { rejected, read } => {
+                write!(f, "{rejected} of the file's {read} rows or elements were rejected, over 20 %")
+            }
             Self::FewerRows { previous, new } => {
                 write!(f, "the file has {new} stocks where the one before had {previous}, over 20 % fewer")
+            }
+            Self::MoreRows { previous, new } => {
+                write!(f, "the file has {new} stocks where the one before had {previous}, more than double")
+            }
+            Self::FewerElements { previous, new } => {
+                write!(f, "the document has {new} elements where the one before had {previous}, over 20 % fewer")
             }
             Self::MedianFee { previous, new: Some(new) } => {
                 write!(f, "the median fee moved from {previous} % to {new} % a year, by over 25 %")
@@ -68,33 +98,50 @@ impl fmt::Display for BrakeReason {
 
 /// Compares a new snapshot with the current one; nothing returned, it may become current without being asked about.
 ///
-/// Exactly 20 % fewer rows or a median moved by exactly 25 % pass. A first import has only the clock to hold it.
+/// `counts` are those of the import that made `new`. Exactly 20 % fewer or rejected rows, twice the stocks or a median
+/// moved by exactly 25 % pass. A first import has only the clock and its rejections to hold it.
 #[must_use]
-pub fn check(new: &Snapshot, previous: Option<&Snapshot>, now: Timestamp) -> Vec<BrakeReason> {
+pub fn check(new: &Snapshot, previous: Option<&Snapshot>, counts: &ImportCounts, now: Timestamp) -> Vec<BrakeReason> {
     let mut reasons = Vec::new();
     let as_of = new.as_of();
     if as_of.duration_since(now) > CLOCK_TOLERANCE {
         reasons.push(BrakeReason::Future { as_of, now });
+    }
+    let ImportCounts { rejected, read, .. } = *counts;
+    if rejected * 5 > read {
+        reasons.push(BrakeReason::Rejections { rejected, read });
     }
     let Some(previous) = previous else { return reasons };
     let current = previous.as_of();
     if as_of <= current {
         reasons.push(BrakeReason::NotNewer { as_of, current });
     }
+    reasons.extend(size(new, previous));
     if let (Snapshot::ShortStock(new), Snapshot::ShortStock(previous)) = (new, previous) {
-        reasons.extend(fewer_rows(new, previous));
         reasons.extend(median_fee(new, previous));
     }
     reasons
 }
 
-/// Compares the rows that the files had, carried names aside.
-fn fewer_rows(new: &ShortStockSnapshot, previous: &ShortStockSnapshot) -> Option<BrakeReason> {
-    let live = |snapshot: &ShortStockSnapshot| {
-        snapshot.securities.iter().filter(|record| record.missing_since.is_none()).count()
-    };
-    let (new, previous) = (live(new), live(previous));
-    (new * 5 < previous * 4).then_some(BrakeReason::FewerRows { previous, new })
+/// Compares how much the files had.
+fn size(new: &Snapshot, previous: &Snapshot) -> Option<BrakeReason> {
+    let stocks = matches!(new, Snapshot::ShortStock(_));
+    let (new, previous) = (elements(new), elements(previous));
+    match (new * 5 < previous * 4, stocks) {
+        (true, true) => Some(BrakeReason::FewerRows { previous, new }),
+        (true, false) => Some(BrakeReason::FewerElements { previous, new }),
+        (false, _) => (stocks && new > previous * 2).then_some(BrakeReason::MoreRows { previous, new }),
+    }
+}
+
+/// What a snapshot's file had that made sense; stocks that are only remembered do not count.
+fn elements(snapshot: &Snapshot) -> usize {
+    match snapshot {
+        Snapshot::ShortStock(snapshot) => snapshot.securities.iter().filter(|record| record.is_live()).count(),
+        Snapshot::Volatility(snapshot) => snapshot.stocks.len() + usize::from(snapshot.market.is_some()),
+        Snapshot::EventRisk(snapshot) => snapshot.events.values().map(Vec::len).sum(),
+        Snapshot::MinimumRates(snapshot) => snapshot.minimum_rates.len(),
+    }
 }
 
 fn median_fee(new: &ShortStockSnapshot, previous: &ShortStockSnapshot) -> Option<BrakeReason> {

@@ -13,7 +13,7 @@ mod snapshot;
 mod source;
 mod status;
 
-pub use book::{Book, DataSource, DataSources, FallbackReason, Loaded, Security};
+pub use book::{Book, DataSource, DataSources, FallbackReason, Loaded, Security, is_stale};
 pub use brake::{BrakeReason, check};
 pub use codec::{CodecError, EncodedSnapshot, MAX_CHUNK, decode, encode};
 pub use documents::{

@@ -3,7 +3,7 @@
 //! `#BOF|YYYY.MM.DD|HH:MM:SS`, a header line naming the columns, rows, `#EOF|count`. A file that is cut anywhere is
 //! refused whole; a row that makes no sense is rejected alone.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,10 +14,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use crate::field::FieldError;
 use crate::{decimal, hex, ticker::Ticker};
 
-/// Largest file read, in bytes.
-pub const MAX_FILE: usize = 64 * 1024 * 1024;
-/// Most rows or elements in one file; there are fewer listed securities in the world.
-pub(super) const MAX_ROWS: usize = 1_000_000;
+/// Largest file read, in bytes: room for 100 000 rows of 160.
+pub const MAX_FILE: usize = 16 * 1024 * 1024;
+/// Most rows or elements in one file, several times what a broker lists. The pricing function holds a snapshot of them, and
+/// the next one while it is read, in its 256 MB: raise one only with the other.
+pub(super) const MAX_ROWS: usize = 100_000;
 /// Highest fee taken, in percent a year.
 const MAX_FEE: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
 /// Most decimals of a fee or rebate.
@@ -27,10 +28,10 @@ const RATE_SCALE: u32 = 8;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileRefusal {
     /// Longer than [`MAX_FILE`].
-    #[error("the file is larger than 64 MiB")]
+    #[error("the file is larger than 16 MiB")]
     TooLarge,
-    /// More than a million rows.
-    #[error("the file has more than 1000000 rows")]
+    /// More than a hundred thousand rows.
+    #[error("the file has more than 100000 rows")]
     TooManyRows,
     /// The first line is not `#BOF|date|time`.
     #[error("the file does not begin with #BOF|date|time")]
@@ -164,6 +165,8 @@ pub struct ShortStockFile {
     pub rows_read: usize,
     /// The rows left out.
     pub rejections: Vec<Rejection>,
+    /// The tickers of rows left out, as far as they can be read, that no row taken has.
+    pub rejected_tickers: BTreeSet<Ticker>,
 }
 
 /// Reads a whole file; its time is local to `zone` (an ambiguous one is the earlier, one in a gap is moved past it).
@@ -174,7 +177,14 @@ pub fn parse_short_stock(bytes: &[u8], zone: &TimeZone) -> Result<ShortStockFile
     let mut lines = lines(bytes);
     let as_of = beginning(lines.next().unwrap_or_default(), zone)?;
     let columns = Columns::read(lines.next().unwrap_or_default())?;
-    let mut file = ShortStockFile { as_of, sha256: hex::sha256(bytes), rows: vec![], rows_read: 0, rejections: vec![] };
+    let mut file = ShortStockFile {
+        as_of,
+        sha256: hex::sha256(bytes),
+        rows: vec![],
+        rows_read: 0,
+        rejections: vec![],
+        rejected_tickers: BTreeSet::new(),
+    };
     let mut seen = HashSet::new();
     for (index, line) in lines.by_ref().enumerate() {
         if let Some(announced) = end(line) {
@@ -182,7 +192,11 @@ pub fn parse_short_stock(bytes: &[u8], zone: &TimeZone) -> Result<ShortStockFile
             if announced != file.rows_read {
                 return Err(FileRefusal::CountMismatch { announced, found: file.rows_read });
             }
-            return if lines.all(<[u8]>::is_empty) { Ok(file) } else { Err(FileRefusal::DataAfterEnd) };
+            if !lines.all(<[u8]>::is_empty) {
+                return Err(FileRefusal::DataAfterEnd);
+            }
+            file.rejected_tickers.retain(|ticker| !seen.contains(ticker));
+            return Ok(file);
         }
         file.rows_read += 1;
         if file.rows_read > MAX_ROWS {
@@ -197,8 +211,11 @@ pub fn parse_short_stock(bytes: &[u8], zone: &TimeZone) -> Result<ShortStockFile
         });
         match row {
             Ok(row) => file.rows.push(row),
-            // The first row stands on the third line.
-            Err(reason) => file.rejections.push(Rejection { line: index + 3, reason }),
+            Err(reason) => {
+                // The first row stands on the third line.
+                file.rejections.push(Rejection { line: index + 3, reason });
+                file.rejected_tickers.extend(columns.ticker(line));
+            }
         }
     }
     Err(FileRefusal::NoEnd)
@@ -285,6 +302,12 @@ impl Columns {
             fee_rate: need("FEERATE")?,
             available: need("AVAILABLE")?,
         })
+    }
+
+    /// The ticker of a row that may be wrong in everything else.
+    fn ticker(&self, line: &[u8]) -> Option<Ticker> {
+        let field = line.split(|byte| *byte == b'|').nth(self.ticker)?;
+        Ticker::parse(str::from_utf8(field).ok()?).ok()
     }
 
     fn row(&self, line: &[u8]) -> Result<ShortStockRow, String> {

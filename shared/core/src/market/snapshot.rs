@@ -150,6 +150,7 @@ impl ImportCounts {
 }
 
 /// Makes a file into a snapshot. A name that the file lacks is carried from `previous`, with nothing available, for 30 days.
+/// One whose row was rejected keeps what `previous` has of it, its fee as the last known.
 ///
 /// `reference_key` derives the salts of the audit log's references to tickers.
 #[must_use]
@@ -173,6 +174,10 @@ pub fn build_short_stock(
         securities.push(record);
     }
     for old in before.into_values() {
+        if file.rejected_tickers.contains(&old.ticker) {
+            securities.push(held(old, previous_as_of));
+            continue;
+        }
         let missing_since = old.missing_since.unwrap_or(file.as_of);
         if file.as_of.duration_since(missing_since) > CARRIED_FOR {
             counts.dropped += 1;
@@ -198,6 +203,7 @@ fn listed(
         last_known: if row.fee_rate.is_none() { known } else { None },
         off_benchmark: sum.is_some() && sum != benchmark,
         missing_since: None,
+        held_status: None,
         ticker: row.ticker,
         currency: row.currency,
         contract: row.contract,
@@ -216,6 +222,20 @@ fn carried(old: &SecurityRecord, missing_since: Timestamp, previous_as_of: Times
         available: Some(Availability::NONE),
         last_known: old.known_fee(previous_as_of),
         missing_since: Some(missing_since),
+        held_status: None,
+        off_benchmark: false,
+        ..old.clone()
+    }
+}
+
+/// The record of a name whose row was rejected: the file lists it, so what can be borrowed and its class stay.
+fn held(old: &SecurityRecord, previous_as_of: Timestamp) -> SecurityRecord {
+    SecurityRecord {
+        rebate_rate: None,
+        fee_rate: None,
+        last_known: old.known_fee(previous_as_of),
+        missing_since: None,
+        held_status: Some(old.status()),
         off_benchmark: false,
         ..old.clone()
     }
@@ -223,7 +243,7 @@ fn carried(old: &SecurityRecord, missing_since: Timestamp, previous_as_of: Times
 
 /// Whether two records were published alike; the salt and what is remembered are not the file's.
 fn same_row(old: &SecurityRecord, new: &SecurityRecord) -> bool {
-    old.missing_since.is_none()
+    old.is_live()
         && (&old.currency, &old.contract, &old.isin) == (&new.currency, &new.contract, &new.isin)
         && (old.rebate_rate, old.fee_rate, old.available) == (new.rebate_rate, new.fee_rate, new.available)
 }

@@ -33,6 +33,12 @@ impl Source {
         }
     }
 
+    /// Whether its figures age. A minimum rate holds until it is replaced.
+    #[must_use]
+    pub const fn is_dated(self) -> bool {
+        !matches!(self, Self::MinimumRates)
+    }
+
     /// The source of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -55,6 +61,12 @@ impl fmt::Display for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_source_but_minimum_rates_is_dated() {
+        let undated: Vec<Source> = Source::ALL.into_iter().filter(|source| !source.is_dated()).collect();
+        assert_eq!(undated, [Source::MinimumRates]);
+    }
 
     #[test]
     fn a_source_is_known_by_its_name_and_folder() {

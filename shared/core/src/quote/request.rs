@@ -71,13 +71,14 @@ pub fn read_position(fields: &Fields) -> Result<PositionRequest, Vec<FieldError>
 pub fn read_batch(fields: &Fields) -> Result<Vec<PositionRequest>, Vec<FieldError>> {
     let refuse = |message: &str| vec![FieldError::new("positions", message)];
     let list = match fields.get("positions") {
-        FieldValue::Array(text) => Fields::list_from_json(text).map_err(|_| refuse("must be an array of objects"))?,
+        FieldValue::Array(text) => {
+            let list = Fields::list_from_json(text, MAX_BATCH).map_err(|_| refuse("must be an array of objects"))?;
+            list.filter(|list| !list.is_empty())
+        }
         FieldValue::Missing => return Err(refuse("is required")),
         _ => return Err(refuse("must be an array of objects")),
     };
-    if !(1..=MAX_BATCH).contains(&list.len()) {
-        return Err(refuse(&format!("must hold 1 to {MAX_BATCH} positions")));
-    }
+    let list = list.ok_or_else(|| refuse(&format!("must hold 1 to {MAX_BATCH} positions")))?;
     let mut positions = Vec::with_capacity(list.len());
     let mut errors = Vec::new();
     for (ordinal, fields) in list.iter().enumerate() {

@@ -58,6 +58,7 @@ fn a_published_fee_is_the_base_rate_exactly() {
         snapshot_id: Some("rates".into()),
         stale: false,
         fallback: None,
+        off_benchmark: false,
     };
     assert_eq!(a.data_sources.borrow_rate, expected);
     assert_eq!(
@@ -95,6 +96,20 @@ fn without_a_published_fee_the_greater_of_last_known_and_default_is_taken_and_sa
 }
 
 #[test]
+fn an_available_stock_without_a_published_fee_is_classed_by_the_last_known_one() {
+    let (first, _) = import("2026.11.01|12:00:00", &["E|1|0.25|5", "M|1|9.99|5", "H|1|25|5"], None);
+    let (latest, _) = import("2026.11.02|12:00:00", &["E|NA|NA|5", "M|NA|NA|5", "H|NA|NA|5"], Some(&first));
+    let book = Book::default().with("rates".into(), Snapshot::ShortStock(latest));
+    for (name, status, rate) in
+        [("E", BorrowStatus::Easy, "0.005"), ("M", BorrowStatus::Medium, "0.0999"), ("H", BorrowStatus::Hard, "0.25")]
+    {
+        let security = find(&book, name);
+        assert_eq!((security.status, security.base_rate.to_string().as_str()), (status, rate), "{name}");
+        assert_eq!(security.data_sources.borrow_rate.fallback, Some(FallbackReason::RateNotPublished));
+    }
+}
+
+#[test]
 fn a_figure_is_stale_once_it_is_older_than_allowed() {
     let book = rates().with("v".into(), volatility(r#"{"value": 18.5}"#, "2026-11-02T11:00:00Z"));
     let stale = |now: &str| {
@@ -105,6 +120,61 @@ fn a_figure_is_stale_once_it_is_older_than_allowed() {
     assert_eq!(stale("2026-11-03T11:00:01Z"), (false, true, false, false));
     assert_eq!(stale("2026-11-03T12:00:00Z"), (false, true, false, false));
     assert_eq!(stale("2026-11-03T12:00:01Z"), (true, true, false, false));
+}
+
+#[test]
+fn a_figure_over_five_minutes_ahead_of_the_clock_is_stale_but_a_minimum_never() {
+    let minimums = br#"{"minimum_rates": [{"ticker": "A", "minimum_rate": 0.0025}]}"#;
+    let (minimums, _) = parse_minimum_rates(minimums, at("2026-11-02T12:00:00Z")).unwrap();
+    let ahead = r#"{"timestamp": "2026-11-02T12:00:00Z", "events": []}"#;
+    let book = rates()
+        .with("v".into(), volatility(r#"{"value": 18.5}"#, "2026-11-02T12:00:00Z"))
+        .with("e".into(), events(ahead))
+        .with("m".into(), Snapshot::MinimumRates(build_minimum_rates(minimums, None, 0).0));
+    let stale = |now: &str| {
+        let sources = find_at(&book, "A", at(now)).data_sources;
+        [sources.borrow_rate.stale, sources.volatility.stale, sources.event_risk.stale, sources.minimum_rate.stale]
+    };
+    assert_eq!(stale("2026-11-02T11:55:00Z"), [false; 4]);
+    assert_eq!(stale("2026-11-02T11:54:59Z"), [true, true, true, false]);
+    assert_eq!(stale("2026-11-30T12:00:00Z"), [true, true, true, false]);
+}
+
+#[test]
+fn a_rejected_row_leaves_the_class_at_the_greater_of_last_known_and_its_default_and_is_said() {
+    let good = ["E|1|0.25|5", "F|1|0.75|5", "M|1|9.99|5", "H|1|25|5", "N|NA|NA|5"];
+    let bad = ["E|?|0.25|5", "F|1|?|5", "M|1|9.99|?", "H|?|25|5", "N|NA|?|5"];
+    let (first, _) = import("2026.11.01|12:00:00", &good, None);
+    let (second, _) = import("2026.11.02|12:00:00", &bad, Some(&first));
+    let book = Book::default().with("rates".into(), Snapshot::ShortStock(second));
+    let cases = [
+        ("E", BorrowStatus::Easy, "0.005", "2026-11-01T12:00:00Z"),
+        ("F", BorrowStatus::Easy, "0.0075", "2026-11-01T12:00:00Z"),
+        ("M", BorrowStatus::Medium, "0.0999", "2026-11-01T12:00:00Z"),
+        ("H", BorrowStatus::Hard, "0.25", "2026-11-01T12:00:00Z"),
+        ("N", BorrowStatus::Hard, "0.10", "2026-11-02T12:00:00Z"),
+    ];
+    for (name, status, rate, as_of) in cases {
+        let security = find(&book, name);
+        assert_eq!((security.status, security.base_rate.to_string().as_str()), (status, rate), "{name}");
+        assert_eq!(security.available.unwrap().shares, 5, "{name}");
+        let source = security.data_sources.borrow_rate;
+        assert_eq!((source.fallback, source.as_of), (Some(FallbackReason::RowRejected), Some(at(as_of))), "{name}");
+    }
+}
+
+#[test]
+fn a_fee_off_the_benchmark_is_said_and_where_nothing_is_said_it_is_not() {
+    let (snapshot, _) = import("2026.11.02|12:00:00", &["A|2|0.32|5", "B|1|1.32|7", "C|1|1|7"], None);
+    let book = Book::default().with("rates".into(), Snapshot::ShortStock(snapshot));
+    let said = |name| {
+        let sources = find(&book, name).data_sources;
+        assert!(!sources.volatility.off_benchmark && !sources.minimum_rate.off_benchmark);
+        let text = serde_json::to_value(&sources.borrow_rate).unwrap();
+        assert_eq!(serde_json::from_value::<DataSource>(text.clone()).unwrap(), sources.borrow_rate);
+        text.get("off_benchmark").cloned()
+    };
+    assert_eq!((said("A"), said("C")), (None, Some(true.into())));
 }
 
 #[test]

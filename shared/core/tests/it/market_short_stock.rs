@@ -4,7 +4,7 @@ use engine_core::market::{FileRefusal, ShortStockFile, parse_short_stock};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use super::market_files::at;
+use super::market_files::{at, ticker};
 
 const SAMPLE: &str = "#BOF|2022.08.06|22:30:03\n\
     #SYM|CUR|NAME|CON|ISIN|REBATERATE|FEERATE|AVAILABLE|\n\
@@ -106,8 +106,7 @@ fn a_file_that_breaks_the_frame_is_refused_with_the_reason() {
 fn a_file_beyond_the_limits_is_refused() {
     let bytes = vec![b' '; engine_core::market::MAX_FILE + 1];
     assert_eq!(parse_short_stock(&bytes, &TimeZone::UTC), Err(FileRefusal::TooLarge));
-    let rows =
-        "#BOF|2022.08.06|22:30:03\n#SYM|CUR|REBATERATE|FEERATE|AVAILABLE|\n".to_owned() + &"\n".repeat(1_000_002);
+    let rows = "#BOF|2022.08.06|22:30:03\n#SYM|CUR|REBATERATE|FEERATE|AVAILABLE|\n".to_owned() + &"\n".repeat(100_001);
     assert_eq!(parse(&rows), Err(FileRefusal::TooManyRows));
 }
 
@@ -159,6 +158,31 @@ fn of_a_ticker_given_twice_the_first_row_counts() {
     let file = parse(&text).unwrap();
     assert_eq!((file.rows.len(), file.rows_read, file.rejections[0].line), (3, 4, 6));
     assert_eq!(file.rows[1].fee_rate.unwrap().to_string(), "2.9196");
+}
+
+#[test]
+fn the_ticker_of_a_rejected_row_is_kept_where_it_can_be_read_and_no_row_taken_has_it() {
+    let cases = [
+        ("brk b|USD|1|much|1|", "BRK.B"),
+        ("A|usd|1|1|1|", "A"),
+        ("A|USD|1|1|1", "A"),
+        ("A", "A"),
+        ("TOOLONGNAME|USD|1|1|1|", ""),
+        ("|USD|1|1|1|", ""),
+        ("A|USD|1|1|1|", ""),
+    ];
+    for (row, expected) in cases {
+        let rejected: Vec<String> = one(row).rejected_tickers.iter().map(ToString::to_string).collect();
+        assert_eq!(rejected.join(" "), expected, "{row}");
+    }
+    let twice = SAMPLE.replace("#EOF|3", "brk-b|USD|X|1||1|9|1|\n#EOF|4");
+    assert!(parse(&twice).unwrap().rejected_tickers.is_empty());
+    let mended = SAMPLE.replace("A|USD|AGILENT", "A|?|AGILENT").replace("#EOF|3", "A|USD|X|1||1|9|1|\n#EOF|4");
+    assert_eq!((parse(&mended).unwrap().rows.len(), parse(&mended).unwrap().rejected_tickers.len()), (3, 0));
+    let latin = SAMPLE.replace("AGILENT", "?");
+    let mut bytes = latin.as_bytes().to_vec();
+    bytes[latin.find('?').unwrap()] = 0xe9;
+    assert!(parse_short_stock(&bytes, &TimeZone::UTC).unwrap().rejected_tickers.contains(&ticker("A")));
 }
 
 #[test]

@@ -43,6 +43,37 @@ fn a_carried_name_is_dropped_after_thirty_days_and_comes_back_with_a_row() {
 }
 
 #[test]
+fn a_name_whose_row_is_rejected_keeps_what_was_known_of_it_and_is_not_missing() {
+    let (first, _) = import("2026.11.01|12:00:00", &["A|2|0.32|>5", "B|1|1.32|7", "C|NA|NA|7"], None);
+    let bad = ["A|2|much|5", "B|?|1.32|7", "C|?|1|7", "D|?|1|1"];
+    let (second, counts) = import("2026.11.02|12:00:00", &bad, Some(&first));
+    assert_eq!(counts, ImportCounts { read: 4, rejected: 4, ..ImportCounts::default() });
+    assert_eq!(second.securities.len(), 3, "D was never known");
+    for (name, status) in [("A", BorrowStatus::Easy), ("B", BorrowStatus::Medium), ("C", BorrowStatus::Hard)] {
+        let (old, held) = (find(&first, name), find(&second, name));
+        assert_eq!((held.status(), held.held_status, held.available), (status, Some(status), old.available), "{name}");
+        assert_eq!((held.fee_rate, held.rebate_rate, held.missing_since), (None, None, None), "{name}");
+        let known = old.fee_rate.map(|fee_rate| LastKnown { fee_rate, as_of: first.as_of });
+        assert_eq!(held.last_known, known, "{name}");
+    }
+    let (third, _) = import("2026.11.03|12:00:00", &bad, Some(&second));
+    assert_eq!(third.securities, second.securities, "and still");
+    let (fourth, counts) = import("2026.11.04|12:00:00", &["A|2|0.32|>5"], Some(&third));
+    assert_eq!((counts.written, counts.carried, find(&fourth, "A").held_status), (1, 2, None));
+    let gone = find(&fourth, "B");
+    assert_eq!((gone.status(), gone.available), (BorrowStatus::Hard, Some(Availability::NONE)));
+    assert_eq!(gone.last_known.unwrap().as_of, first.as_of);
+}
+
+#[test]
+fn a_record_stored_before_classes_were_held_is_read_and_written_alike() {
+    let text = r#"{"t":"A","c":"USD","f":"0.32","a":">5","s":"AAAAAAAAAAAAAAAAAAAAAA=="}"#;
+    let record: SecurityRecord = serde_json::from_str(text).unwrap();
+    assert_eq!((record.held_status, record.status()), (None, BorrowStatus::Easy));
+    assert_eq!(serde_json::to_string(&record).unwrap(), text);
+}
+
+#[test]
 fn a_row_without_a_fee_keeps_the_last_known_one() {
     let (first, _) = import("2026.11.01|12:00:00", &["A|2|0.32|5", "B|NA|NA|7"], None);
     assert_eq!(find(&first, "B").last_known, None);

@@ -2,6 +2,7 @@ use engine_core::audit::{ActorRef, ActorType};
 
 use super::EventType;
 use crate::context::RequestContext;
+use crate::problem::Problem;
 use crate::response::{Answer, status};
 
 /// What the one line of a request tells beside the request itself.
@@ -34,7 +35,7 @@ pub fn log_access(context: &RequestContext, answer: &Answer, log: AccessLog<'_>)
         ($level:expr) => {
             tracing::event!(
                 $level,
-                event_type = EventType::ApiAccess.as_str(),
+                event_type = event_type(problem).as_str(),
                 status = if failed { "FAILURE" } else { "SUCCESS" },
                 action = log.action,
                 resource = context.path.as_str(),
@@ -53,4 +54,13 @@ pub fn log_access(context: &RequestContext, answer: &Answer, log: AccessLog<'_>)
         };
     }
     if http_status >= 500 { line!(tracing::Level::ERROR) } else { line!(tracing::Level::INFO) }
+}
+
+/// Refused credentials and refused permissions have types of their own, by which detection rules select them.
+fn event_type(problem: Option<&Problem>) -> EventType {
+    match problem.map(|problem| problem.code.status()) {
+        Some(401) => EventType::Authentication,
+        Some(403) => EventType::Authorization,
+        _ => EventType::ApiAccess,
+    }
 }

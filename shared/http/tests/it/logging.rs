@@ -223,3 +223,20 @@ fn retention_is_announced_or_missed_aloud() {
         assert_eq!((&missed["level"], &missed["status"]), (&json!("WARN"), &json!("FAILURE")));
     }
 }
+
+#[test]
+fn refused_credentials_and_permissions_have_event_types_of_their_own() {
+    for (problem, event_type) in [
+        (Problem::not_authenticated(), "AUTHENTICATION"),
+        (Problem::key_revoked(), "AUTHENTICATION"),
+        (Problem::not_permitted(), "AUTHORIZATION"),
+        (Problem::client_mismatch(), "AUTHORIZATION"),
+        (Problem::ticker_not_found(), "API_ACCESS"),
+    ] {
+        let answer: Answer = Err(problem);
+        let log = AccessLog { action: "quote.create", actor: None, duration_ms: 1 };
+        let written = lines(info(), || log_access(&context(), &answer, log));
+        assert_eq!(written[0]["event_type"], event_type);
+        assert_eq!(written[0]["status"], "FAILURE");
+    }
+}
