@@ -37,7 +37,10 @@ def test_a_throttled_request_gets_a_problem_document_of_ours(
     answer = refused[0]
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Retry-After"] == "5"
-    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert (
+        answer.headers["Content-Security-Policy"]
+        == "default-src 'none'; frame-ancestors 'none'"
+    )
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     problem = answer.json()
     assert problem["status"] == 429
