@@ -149,7 +149,7 @@ pub struct PricingInputs {
 }
 
 /// The published figures of a price: rates with six decimals, money with four.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
     /// Annual fraction after adjustment and floor.
     #[serde(with = "crate::decimal::text")]

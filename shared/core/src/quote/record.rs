@@ -102,35 +102,24 @@ impl QuoteRecord {
             PositionSize::Value(_) => (None, None),
             PositionSize::Shares { quantity, price, .. } => (Some(quantity), Some(price)),
         };
-        let inputs = PricingInputs {
-            base_rate: security.base_rate,
-            volatility_index: security.volatility_index,
-            event_risk_factor: security.event_risk_factor,
-            minimum_rate: security.minimum_rate,
-            position_value: request.size.value(),
-            loan_days: request.loan_days,
-            markup_percentage: self.common.terms.markup_percentage,
-            transaction_fee: self.common.terms.transaction_fee,
-            day_count: self.common.terms.day_count,
-            coefficients: self.common.coefficients.clone(),
-        };
-        let price = price(&inputs)?;
-        let sources = self.place_of(&security.data_sources);
-        self.positions.push(PositionOutcome::Priced(Box::new(PricedPosition {
+        let mut position = PricedPosition {
             ticker: security.ticker.clone(),
             currency: security.currency.to_owned(),
             borrow_status: security.status,
             quantity,
             share_price,
-            position_value: inputs.position_value,
-            loan_days: inputs.loan_days,
-            base_rate: inputs.base_rate,
-            volatility_index: inputs.volatility_index,
-            event_risk_factor: inputs.event_risk_factor,
-            minimum_rate: inputs.minimum_rate,
-            sources,
-            price,
-        })));
+            position_value: request.size.value(),
+            loan_days: request.loan_days,
+            base_rate: security.base_rate,
+            volatility_index: security.volatility_index,
+            event_risk_factor: security.event_risk_factor,
+            minimum_rate: security.minimum_rate,
+            sources: self.place_of(&security.data_sources),
+            price: Price::default(),
+        };
+        // Priced from the record itself, as a replay will be.
+        position.price = price(&self.inputs(&position))?;
+        self.positions.push(PositionOutcome::Priced(Box::new(position)));
         Ok(())
     }
 
