@@ -3,6 +3,7 @@
 //! A number keeps its literal text: it becomes a decimal without passing through a float. Every bad field is reported
 //! at once, so validation collects [`FieldError`]s instead of stopping at the first.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,6 +13,11 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::value::RawValue;
 
 use crate::decimal;
+
+/// Unknown fields that are named in one answer.
+const MOST_UNKNOWN: usize = 20;
+/// Characters of an unknown field's name that are repeated.
+const LONGEST_NAME: usize = 64;
 
 /// One refused field: its name, and what it must be. The message never repeats the value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -126,6 +132,11 @@ impl Fields {
     #[must_use]
     pub fn get(&self, name: &str) -> &FieldValue {
         self.0.get(name).unwrap_or(&FieldValue::Missing)
+    }
+
+    /// The names of the fields, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// Whether the field is there, if only as `null`: reading it then says that it must not be.
@@ -246,6 +257,46 @@ impl<'a> FieldReader<'a> {
         }
     }
 
+    /// 1 to `most` strings, each of which `parse` accepts, in a JSON array. A bad one is named by its place.
+    pub fn texts<T, E: fmt::Display>(
+        &mut self,
+        field: &str,
+        most: usize,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let expected = format!("must be a list of 1 to {most} strings");
+        let items = match self.fields.get(field) {
+            FieldValue::Array(literal) => serde_json::from_str::<Vec<Cow<'_, str>>>(literal).ok(),
+            FieldValue::Text(_) | FieldValue::Parameter(_) => None,
+            other => {
+                self.refuse(field, absent_or(other, &expected));
+                return None;
+            }
+        };
+        let Some(items) = items.filter(|items| (1..=most).contains(&items.len())) else {
+            self.refuse(field, expected);
+            return None;
+        };
+        let mut values = Vec::with_capacity(items.len());
+        for (place, item) in items.iter().enumerate() {
+            match parse(item) {
+                Ok(value) => values.push(value),
+                Err(error) => self.refuse(&format!("{field}[{place}]"), error),
+            }
+        }
+        (values.len() == items.len()).then_some(values)
+    }
+
+    /// Refuses fields that are not among `known`: what the caller meant by one would go unheeded.
+    pub fn unknown(&mut self, known: &[&str]) {
+        let fields = self.fields;
+        for name in fields.names().filter(|name| !known.contains(name)).take(MOST_UNKNOWN) {
+            // The name is the caller's: no longer than a name of ours might be.
+            let name: String = name.chars().take(LONGEST_NAME).collect();
+            self.refuse(&name, "is not a field of this request");
+        }
+    }
+
     /// Ends the reading: the value if nothing was refused, else every error.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, Vec<FieldError>> {
         match value {
@@ -265,7 +316,7 @@ impl<'a> FieldReader<'a> {
     }
 }
 
-fn absent_or(value: &FieldValue, expected: &'static str) -> &'static str {
+fn absent_or<'e>(value: &FieldValue, expected: &'e str) -> &'e str {
     match value {
         FieldValue::Missing => "is required",
         FieldValue::Null => "must not be null",
@@ -321,5 +372,33 @@ mod tests {
         let errors = reader.finish(Some(())).unwrap_err();
         let names: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(names, ["positions[3].a", "positions[3].b", "positions[3].c", "positions[3].d"]);
+    }
+
+    #[test]
+    fn a_list_of_strings_is_read_whole_or_refused_by_place() {
+        let text = r#"{"good": ["a", "\u0062"], "bad": ["a", "?"], "none": [], "many": ["a", "b", "c"], "mixed": ["a", 1], "one": "a"}"#;
+        let fields = Fields::from_json(text).unwrap();
+        let mut reader = FieldReader::new(&fields);
+        let letter = |text: &str| if text == "?" { Err("must be a letter") } else { Ok(text.to_owned()) };
+        assert_eq!(reader.texts("good", 2, letter), Some(vec!["a".to_owned(), "b".to_owned()]));
+        for field in ["bad", "none", "many", "mixed", "one", "absent"] {
+            assert_eq!(reader.texts(field, 2, letter), None, "{field}");
+        }
+        let errors = reader.finish(Some(())).unwrap_err();
+        let told: Vec<_> = errors.iter().map(|error| (error.field.as_str(), error.message.as_str())).collect();
+        let list = "must be a list of 1 to 2 strings";
+        let wanted = [("none", list), ("many", list), ("mixed", list), ("one", list), ("absent", "is required")];
+        assert_eq!(told, [[("bad[1]", "must be a letter")].as_slice(), &wanted].concat());
+    }
+
+    #[test]
+    fn a_field_that_nobody_reads_is_refused_and_its_name_cut() {
+        let long = "x".repeat(100);
+        let fields = Fields::from_pairs([("a", "1"), ("role", "1"), (long.as_str(), "1")]);
+        let mut reader = FieldReader::new(&fields);
+        reader.unknown(&["a", "roles"]);
+        let errors = reader.finish(Some(())).unwrap_err();
+        let names: Vec<_> = errors.iter().map(|error| error.field.len()).collect();
+        assert_eq!(names, [4, 64]);
     }
 }

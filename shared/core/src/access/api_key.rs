@@ -1,166 +1,52 @@
-//! API keys: `bre_<env>_<key id>_<secret><checksum>`.
-//!
-//! The key id (12 base62 characters) finds the record, the secret (43 characters, 256 random bits) proves possession,
-//! the checksum (6 characters) lets a typo or a secret scanner be told from a key without a look-up. Stored as SHA-256 of
-//! the whole text: the secret is random, so a slow hash would buy nothing.
+//! API keys: `bre_<env>_<key id>_<secret><checksum>`, in the form that every [credential](super::credential) of the engine
+//! has.
 
-use std::fmt;
+use super::credential::{self, Credential, CredentialError, KeyHash, KeyId};
 
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
-
-use crate::hex;
-
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const PREFIX: &str = "bre";
-const ID_LENGTH: usize = 12;
-const SECRET_LENGTH: usize = 43;
-const CHECKSUM_LENGTH: usize = 6;
 
 /// An API key in clear. Shown once, to who created it; holds a secret, so it has no `Debug`, `Display` or `Serialize`.
-pub struct ApiKey {
-    text: Zeroizing<String>,
-    id: KeyId,
-}
+pub struct ApiKey(Credential);
 
 /// The text does not have a key's form or checksum. It says nothing about whether such a key exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an API key")]
 pub struct ApiKeyError;
 
+impl From<CredentialError> for ApiKeyError {
+    fn from(CredentialError: CredentialError) -> Self {
+        Self
+    }
+}
+
 impl ApiKey {
     /// Makes a key for `environment` (2 to 10 lower-case letters or digits) from random bytes: 9 for the id, 32 for the secret.
     pub fn generate(environment: &str, id: [u8; 9], secret: &[u8; 32]) -> Result<Self, ApiKeyError> {
-        let valid = (2..=10).contains(&environment.len())
-            && environment.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if !valid {
-            return Err(ApiKeyError);
-        }
-        let id = KeyId(base62(&id, ID_LENGTH));
-        let mut text = Zeroizing::new(format!("{PREFIX}_{environment}_{id}_"));
-        text.push_str(&Zeroizing::new(base62(secret, SECRET_LENGTH)));
-        let checksum = checksum(&text);
-        text.push_str(&checksum);
-        Ok(Self { text, id })
+        Ok(Self(credential::compose(PREFIX, environment, KeyId::from_random(id), secret)?))
     }
 
     /// Reads a presented key of `environment`; refuses wrong forms and checksums without a look-up.
     pub fn parse(text: &str, environment: &str) -> Result<Self, ApiKeyError> {
-        let rest = text.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or(ApiKeyError)?;
-        let rest = rest.strip_prefix(environment).and_then(|rest| rest.strip_prefix('_')).ok_or(ApiKeyError)?;
-        let (id, secret) = rest.split_once('_').ok_or(ApiKeyError)?;
-        let base62 =
-            |part: &str, length: usize| part.len() == length && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !base62(id, ID_LENGTH) || !base62(secret, SECRET_LENGTH + CHECKSUM_LENGTH) {
-            return Err(ApiKeyError);
-        }
-        let (body, presented) = text.split_at(text.len() - CHECKSUM_LENGTH);
-        if checksum(body) != presented {
-            return Err(ApiKeyError);
-        }
-        Ok(Self { id: KeyId(id.to_owned()), text: Zeroizing::new(text.to_owned()) })
+        Ok(Self(credential::read(PREFIX, text, environment)?))
     }
 
     /// The part that names the key and may be shown.
     #[must_use]
     pub fn id(&self) -> &KeyId {
-        &self.id
+        &self.0.id
     }
 
     /// What is stored of the key.
     #[must_use]
     pub fn hash(&self) -> KeyHash {
-        KeyHash(Sha256::digest(self.text.as_bytes()).into())
+        self.0.hash()
     }
 
     /// The key in clear, for the one answer that shows it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.text
+        &self.0.text
     }
-}
-
-/// The public part of a key, by which it is listed, revoked and recorded.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(String);
-
-impl KeyId {
-    /// Reads a key id: 12 base62 characters.
-    pub fn parse(text: &str) -> Result<Self, ApiKeyError> {
-        if text.len() == ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ApiKeyError)
-        }
-    }
-
-    /// The id's text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// SHA-256 of a key's text. Compared in constant time.
-#[derive(Clone, Copy)]
-pub struct KeyHash([u8; 32]);
-
-impl KeyHash {
-    /// Takes a stored hash; `None` unless it is 32 bytes.
-    #[must_use]
-    pub fn from_stored(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-
-    /// The hash's bytes, for storage and for the condition of the update.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl PartialEq for KeyHash {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for KeyHash {}
-
-impl fmt::Debug for KeyHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Enough to tell two apart in a failed test, not enough to attack.
-        write!(f, "KeyHash({}…)", &hex::encode(&self.0[..4]))
-    }
-}
-
-/// The last `length` base62 digits of `bytes` as a big-endian number.
-fn base62(bytes: &[u8], length: usize) -> String {
-    let mut number = Zeroizing::new(bytes.to_vec());
-    let mut digits = Zeroizing::new(vec![0u8; length]);
-    for digit in digits.iter_mut().rev() {
-        let mut remainder = 0u16;
-        for byte in number.iter_mut() {
-            let value = remainder << 8 | u16::from(*byte);
-            // The remainder is below 62, so the quotient of a value below 62 × 256 is a byte: its low one.
-            *byte = (value / 62).to_le_bytes()[0];
-            remainder = value % 62;
-        }
-        *digit = ALPHABET[usize::from(remainder)];
-    }
-    digits.iter().copied().map(char::from).collect()
-}
-
-/// Six base62 digits of SHA-256 over the text before it.
-fn checksum(body: &str) -> String {
-    base62(&Sha256::digest(body.as_bytes())[..8], CHECKSUM_LENGTH)
 }
 
 #[cfg(test)]

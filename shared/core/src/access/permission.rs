@@ -1,142 +1,101 @@
-//! What a key's record says of it, and when it says no.
+//! What can be permitted: one closed list for keys, staff and service accounts.
 
-use std::collections::BTreeSet;
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+        /// A permission. The names stand in tokens' `scope` and in key metadata; one is never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Permission {
+            $($(#[$doc])* $variant,)*
+        }
 
-use jiff::Timestamp;
+        impl Permission {
+            /// Every permission.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-use super::{ClientId, KeyHash, KeyId, Tier};
-use crate::audit::{ActorRef, Reference};
-use crate::ticker::Ticker;
+            /// The permission's name.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
 
-/// Tickers that a key may list itself; the item stays small enough for the hot path.
-pub const MAX_LISTED_TICKERS: usize = 50;
-
-/// What a key permits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Permission {
+permissions! {
     /// Price positions.
-    CalculateFees,
+    CalculateFees = "fees:calculate";
     /// View rates.
-    ViewRates,
+    ViewRates = "rates:view";
+    /// Read key metadata, never a key.
+    KeysRead = "keys:read";
+    /// Issue keys and offer successors.
+    KeysWrite = "keys:write";
+    /// End a key for good.
+    KeysRevoke = "keys:revoke";
+    /// End a key at once and offer its successor.
+    KeysEmergencyRotate = "keys:emergency_rotate";
+    /// Read clients, their terms and contacts.
+    ClientsRead = "clients:read";
+    /// Create and end clients, propose their terms, keep their contacts.
+    ClientsWrite = "clients:write";
+    /// Read people and their access.
+    PrincipalsRead = "principals:read";
+    /// Ask for people's access: onboarding, roles, elevation, re-enrolment.
+    PrincipalsWrite = "principals:write";
+    /// Disable an account or take a role from it, at once.
+    AccountsDisable = "accounts:disable";
+    /// Read service accounts, never a credential.
+    ServiceAccountsRead = "service_accounts:read";
+    /// Ask for a service account.
+    ServiceAccountsWrite = "service_accounts:write";
+    /// Read requests for approval.
+    RequestsRead = "requests:read";
+    /// Approve or reject what others ask for, in a capacity that the request needs.
+    RequestsDecide = "requests:decide";
+    /// Read role definitions and their reviews.
+    RolesRead = "roles:read";
+    /// Record the review of a role.
+    RolesReview = "roles:review";
+    /// Read the access review.
+    AccessReviewRead = "access_review:read";
+    /// Record decisions of the access review.
+    AccessReviewDecide = "access_review:decide";
+    /// Enrol one's own second factor.
+    FactorEnrol = "factor:enrol";
 }
 
 impl Permission {
-    /// What a key permits unless said otherwise.
-    pub const ALL: [Self; 2] = [Self::CalculateFees, Self::ViewRates];
-
-    /// The permission's name in key metadata.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CalculateFees => "fees:calculate",
-            Self::ViewRates => "rates:view",
-        }
-    }
+    /// What a key may permit, and does unless said otherwise.
+    pub const OF_KEYS: [Self; 2] = [Self::CalculateFees, Self::ViewRates];
 
     /// The permission of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|permission| permission.as_str() == name)
+        Self::ALL.iter().copied().find(|permission| permission.as_str() == name)
     }
-}
 
-/// Which tickers a key may see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TickerScope {
-    /// Every ticker.
-    All,
-    /// These, at most [`MAX_LISTED_TICKERS`].
-    Listed(BTreeSet<Ticker>),
-}
-
-impl TickerScope {
-    /// Whether the ticker may be seen.
+    /// The permission of that name, if a key may have it.
     #[must_use]
-    pub fn includes(&self, ticker: &Ticker) -> bool {
-        match self {
-            Self::All => true,
-            Self::Listed(tickers) => tickers.contains(ticker),
-        }
+    pub fn of_keys(name: &str) -> Option<Self> {
+        Self::from_name(name).filter(|permission| Self::OF_KEYS.contains(permission))
     }
 }
 
-/// A key's state. Expiry is a time, not a state: nothing has to run for a key to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyState {
-    /// Usable until it expires.
-    Active,
-    /// Ended before its time. Final.
-    Revoked,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl KeyState {
-    /// The state's name in the key's item.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Revoked => "REVOKED",
+    #[test]
+    fn names_are_unique_and_lead_back() {
+        for permission in Permission::ALL {
+            assert_eq!(Permission::from_name(permission.as_str()), Some(*permission));
         }
+        assert_eq!(Permission::from_name("release:execute"), None);
     }
 
-    /// The state of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Revoked].into_iter().find(|state| state.as_str() == name)
-    }
-}
-
-/// A key as the data plane sees it.
-#[derive(Clone, Debug)]
-pub struct KeyRecord {
-    /// The key's public part.
-    pub id: KeyId,
-    /// SHA-256 of its text.
-    pub hash: KeyHash,
-    /// Whose key it is.
-    pub client_id: ClientId,
-    /// Its state.
-    pub state: KeyState,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends by itself.
-    pub expires_at: Timestamp,
-    /// How often it may call.
-    pub tier: Tier,
-    /// What it permits.
-    pub permissions: BTreeSet<Permission>,
-    /// Which tickers it may see.
-    pub tickers: TickerScope,
-    /// The client's keyed actor reference.
-    pub actor_ref: ActorRef,
-    /// Commitment to the client.
-    pub client_ref: Reference,
-    /// Latest version of the client's terms; a change of it tells the data plane to read them again.
-    pub terms_version: u32,
-}
-
-/// Why a presented key does not authenticate. Only the holder of the right secret is told more than the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// No such key, or not its secret.
-    NotAuthenticated,
-    /// Revoked.
-    Revoked,
-    /// Past its end.
-    Expired,
-}
-
-impl KeyRecord {
-    /// Whether a key that hashes to `presented` may be used at `now`.
-    pub fn admit(&self, presented: &KeyHash, now: Timestamp) -> Result<(), Refusal> {
-        if self.hash != *presented {
-            Err(Refusal::NotAuthenticated)
-        } else if self.state == KeyState::Revoked {
-            Err(Refusal::Revoked)
-        } else if self.expires_at <= now {
-            Err(Refusal::Expired)
-        } else {
-            Ok(())
-        }
+    #[test]
+    fn a_key_prices_and_views_rates_and_nothing_else() {
+        let of_keys: Vec<_> = Permission::ALL.iter().filter_map(|held| Permission::of_keys(held.as_str())).collect();
+        assert_eq!(of_keys, [Permission::CalculateFees, Permission::ViewRates]);
     }
 }

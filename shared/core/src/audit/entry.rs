@@ -63,6 +63,16 @@ pub enum ActorType {
     Client,
     /// A function of the stack acting on an event or a schedule.
     System,
+    /// A person of the staff, by token.
+    Staff,
+    /// A service account, by token.
+    ServiceAccount,
+    /// The administrator that the stack starts with.
+    Bootstrap,
+    /// A client's contact, by a one-time code.
+    Contact,
+    /// Nobody known: requests that proved nothing, counted together.
+    Anonymous,
     /// A person with AWS credentials, outside the API.
     Operator,
 }
@@ -74,6 +84,11 @@ impl ActorType {
         match self {
             Self::Client => "client",
             Self::System => "system",
+            Self::Staff => "staff",
+            Self::ServiceAccount => "service_account",
+            Self::Bootstrap => "bootstrap",
+            Self::Contact => "contact",
+            Self::Anonymous => "anonymous",
             Self::Operator => "operator",
         }
     }

@@ -2,58 +2,120 @@
 
 use std::fmt;
 
-/// What an audit entry records. The names are part of the evidence format: one is never reused for something else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Event {
-    /// A quote was asked for, one position.
-    QuoteCreate,
-    /// A batch of quotes was asked for.
-    QuoteBatchCreate,
-    /// A client was created, with its first terms.
-    ClientCreate,
-    /// A client was given further terms.
-    ClientTermsAdd,
-    /// An API key was issued.
-    ApiKeyCreate,
-    /// An API key was revoked.
-    ApiKeyRevoke,
-    /// A market data snapshot became the current one of its source.
-    SnapshotImport,
-    /// A market data file was held back until a person accepts it.
-    ImportQuarantine,
-    /// A market data file was refused whole.
-    ImportRefuse,
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+        /// What an audit entry records. The names are part of the evidence format: one is never reused for something else.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Event {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Event {
+            /// Every event.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The event's name on the wire and in the log.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
 }
 
-impl Event {
-    /// Every event.
-    pub const ALL: [Self; 9] = [
-        Self::QuoteCreate,
-        Self::QuoteBatchCreate,
-        Self::ClientCreate,
-        Self::ClientTermsAdd,
-        Self::ApiKeyCreate,
-        Self::ApiKeyRevoke,
-        Self::SnapshotImport,
-        Self::ImportQuarantine,
-        Self::ImportRefuse,
-    ];
-
-    /// The event's name on the wire and in the log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::QuoteCreate => "quote.create",
-            Self::QuoteBatchCreate => "quote.batch.create",
-            Self::ClientCreate => "client.create",
-            Self::ClientTermsAdd => "client.terms.add",
-            Self::ApiKeyCreate => "api_key.create",
-            Self::ApiKeyRevoke => "api_key.revoke",
-            Self::SnapshotImport => "snapshot.import",
-            Self::ImportQuarantine => "import.quarantine",
-            Self::ImportRefuse => "import.refuse",
-        }
-    }
+events! {
+    /// A quote was asked for, one position.
+    QuoteCreate = "quote.create";
+    /// A batch of quotes was asked for.
+    QuoteBatchCreate = "quote.batch.create";
+    /// A client was created.
+    ClientCreate = "client.create";
+    /// A client was given terms.
+    ClientTermsAdd = "client.terms.add";
+    /// Terms were proposed for a client.
+    ClientTermsPropose = "client.terms.propose";
+    /// A client relationship ended, and its keys with it.
+    ClientTerminate = "client.terminate";
+    /// A contact was added to a client.
+    ClientContactAdd = "client.contact.add";
+    /// A contact proved to be reached at its address.
+    ClientContactVerify = "client.contact.verify";
+    /// A contact was removed.
+    ClientContactRemove = "client.contact.remove";
+    /// An API key was issued.
+    ApiKeyCreate = "api_key.create";
+    /// An API key was revoked.
+    ApiKeyRevoke = "api_key.revoke";
+    /// A successor was offered to an API key, which works on until its end.
+    ApiKeyRotate = "api_key.rotate";
+    /// An API key ended at once, and a successor was offered.
+    ApiKeyEmergencyRotate = "api_key.emergency_rotate";
+    /// A claim code was issued for the successor of a key that has ended.
+    ApiKeyClaimCodeCreate = "api_key.claim_code.create";
+    /// A successor was collected.
+    ApiKeyClaim = "api_key.claim";
+    /// Receipt of a successor was confirmed with it.
+    ApiKeyConfirm = "api_key.confirm";
+    /// The client's contact froze a key.
+    ApiKeyFreeze = "api_key.freeze";
+    /// A frozen key was let go on.
+    ApiKeyUnfreeze = "api_key.unfreeze";
+    /// An account for a person was asked for.
+    PrincipalRequest = "principal.request";
+    /// An account for a person was approved by all who must.
+    PrincipalOnboard = "principal.onboard";
+    /// An account was disabled.
+    PrincipalDisable = "principal.disable";
+    /// More roles were asked for.
+    PrincipalRoleRequest = "principal.role.request";
+    /// Roles were granted.
+    PrincipalRoleGrant = "principal.role.grant";
+    /// A role was taken away.
+    PrincipalRoleRemove = "principal.role.remove";
+    /// Roles for a time were asked for.
+    PrincipalElevationRequest = "principal.elevation.request";
+    /// Roles for a time were granted.
+    PrincipalElevationGrant = "principal.elevation.grant";
+    /// A new second factor was asked for.
+    PrincipalReEnrolmentRequest = "principal.re_enrolment.request";
+    /// A new second factor was allowed.
+    PrincipalReEnrolmentGrant = "principal.re_enrolment.grant";
+    /// A second factor was handed out.
+    FactorIssue = "factor.issue";
+    /// A second factor was proved with its first code.
+    FactorEnrol = "factor.enrol";
+    /// A step-up failed.
+    FactorRefuse = "factor.refuse";
+    /// A request was approved by one of those who must, and waits for others.
+    RequestApprove = "request.approve";
+    /// A request was rejected or withdrawn.
+    RequestReject = "request.reject";
+    /// A service account was asked for.
+    ServiceAccountRequest = "service_account.request";
+    /// A service account was created.
+    ServiceAccountCreate = "service_account.create";
+    /// A service account was disabled.
+    ServiceAccountDisable = "service_account.disable";
+    /// A service account was reviewed.
+    ServiceAccountReview = "service_account.review";
+    /// A role definition was reviewed.
+    RoleReview = "role.review";
+    /// An account was reviewed.
+    AccessReview = "access.review";
+    /// Something that changes nothing was refused to an authenticated caller.
+    AccessRefuse = "access.refuse";
+    /// A token was issued.
+    TokenIssue = "token.issue";
+    /// The public keys of an issuer changed.
+    IssuerKeysChange = "issuer.keys.change";
+    /// Unauthenticated requests were refused, counted over a window.
+    AuthenticationRefuse = "authentication.refuse";
+    /// A market data snapshot became the current one of its source.
+    SnapshotImport = "snapshot.import";
+    /// A market data file was held back until a person accepts it.
+    ImportQuarantine = "import.quarantine";
+    /// A market data file was refused whole.
+    ImportRefuse = "import.refuse";
 }
 
 impl fmt::Display for Event {
