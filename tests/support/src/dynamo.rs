@@ -20,6 +20,12 @@ pub mod tables {
     pub const MARKET: &str = "market";
     /// The audit log: `pk`, `sk`.
     pub const AUDIT: &str = "audit";
+    /// Principals, persons, requests, service accounts: `pk`, `sk`.
+    pub const PEOPLE: &str = "people";
+    /// Token issuers' public keys: `pk`.
+    pub const ISSUERS: &str = "issuers";
+    /// Counters of step-up and of failures, and what may happen only once: `pk`.
+    pub const GUARD: &str = "guard";
 }
 
 /// An embedded DynamoDB; it ends with the value.
@@ -39,9 +45,15 @@ impl Dynamo {
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let dynamo = Self { endpoint, wire: Wire::default(), server };
         let client = dynamo.client_on(&Wire::default());
-        for (name, sorted) in
-            [(tables::KEYS, false), (tables::CLIENTS, true), (tables::MARKET, true), (tables::AUDIT, true)]
-        {
+        for (name, sorted) in [
+            (tables::KEYS, false),
+            (tables::CLIENTS, true),
+            (tables::MARKET, true),
+            (tables::AUDIT, true),
+            (tables::PEOPLE, true),
+            (tables::ISSUERS, false),
+            (tables::GUARD, false),
+        ] {
             create_table(&client, name, sorted).await;
         }
         dynamo

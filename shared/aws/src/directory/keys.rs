@@ -1,45 +1,21 @@
 //! API keys: issued once, shown once, revoked for good.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_dynamodb::types::AttributeValue;
-use engine_core::access::{
-    ApiKey, ClientId, KeyId, KeyRecord, KeyState, MAX_LISTED_TICKERS, Permission, TickerScope, Tier,
-};
+use engine_core::access::{ApiKey, KeyAction, KeyId, KeyRecord, KeyState, TickerScope};
 use engine_core::audit::{Event, Outcome};
-use engine_core::field::FieldError;
-use engine_core::ticker::Ticker;
 use engine_core::time::rfc3339;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
-use super::clients::{ACTIVE, ClientRecord};
-use super::{Directory, DirectoryError, MAX_KEYS_PER_CLIENT, changed, client_key, key_key, put_new, update};
+use super::client_item::{ClientRecord, ClientStatus};
+use super::new_key::{NewKey, read_new};
+use super::{Directory, DirectoryError, MAX_KEYS_PER_CLIENT, changed, client_key, listing};
 use crate::Error;
 use crate::author::{Act, Author};
+use crate::change::{Change, Prepared};
 use crate::clock::random_bytes;
 use crate::item::{n, s};
-use crate::key_item::{self, KeyUse};
-
-/// Longest life of a key, in days.
-const MAX_EXPIRY_DAYS: u64 = 90;
-
-/// A key as asked for.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// The client it is for.
-    pub client_id: String,
-    /// Requests a minute: 60, 300 or 1000.
-    pub rate_limit: u64,
-    /// Days until it ends: 1 to 90.
-    pub expiry_days: u64,
-    /// Names of permissions; `None` for all.
-    pub permissions: Option<Vec<String>>,
-    /// Tickers it may see, at most 50; `None` for all.
-    pub tickers: Option<Vec<String>>,
-    /// The environment named in the key's text.
-    pub environment: String,
-}
+use crate::key_item::{self, Held, KeyDetails};
 
 /// A key just issued: the only place where its text can be read.
 pub struct IssuedKey {
@@ -49,103 +25,90 @@ pub struct IssuedKey {
     pub record: KeyRecord,
 }
 
-/// A key as an operator sees it.
-#[derive(Clone, Debug)]
-pub struct KeyDetails {
-    /// Its record.
-    pub record: KeyRecord,
-    /// Its use so far.
-    pub used: KeyUse,
-}
-
-struct Wanted {
-    client_id: ClientId,
-    tier: Tier,
-    permissions: BTreeSet<Permission>,
-    tickers: TickerScope,
-}
-
 impl Directory {
     /// Issues a key to an existing active client.
-    pub async fn create_key(&self, new: &NewKey, author: &Author, now: Timestamp) -> Result<IssuedKey, DirectoryError> {
+    pub async fn create_key(
+        &self,
+        new: &NewKey,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<Prepared<IssuedKey>, DirectoryError> {
         let wanted = read_new(new).map_err(DirectoryError::Invalid)?;
         let client = self.client(&wanted.client_id).await?;
-        if client.status != ACTIVE {
-            return Err(
-                Error::Conflict(format!("client {} is {}, not {ACTIVE}", client.client_id, client.status)).into()
-            );
-        }
-        let live = self.make_room(&client, now).await?;
-        let api_key = ApiKey::generate(&new.environment, random_bytes()?, &random_bytes()?)
-            .map_err(|_| Error::corrupt("environment", "must be 2 to 10 lower-case letters or digits"))?;
-        let days = i64::try_from(new.expiry_days).unwrap_or(i64::MAX);
-        let record = KeyRecord {
+        let api_key = generate(&new.environment)?;
+        let days = u32::try_from(new.expiry_days).unwrap_or(u32::MAX);
+        let held = Held::new(KeyRecord {
             id: api_key.id().clone(),
             hash: api_key.hash(),
             client_id: wanted.client_id,
             state: KeyState::Active,
             created_at: now,
-            expires_at: now + SignedDuration::from_hours(24 * days),
+            expires_at: in_days(now, days),
             tier: wanted.tier,
             permissions: wanted.permissions,
             tickers: wanted.tickers,
             actor_ref: client.actor_ref.clone(),
             client_ref: client.client_ref.clone(),
             terms_version: client.terms_version,
-        };
-        let entry = author.entry(
-            Act {
-                event: Event::ApiKeyCreate,
-                outcome: Outcome::Success,
-                resource: format!("api_key:{}", record.id),
-                reason: None,
-                client_ref: Some(record.client_ref.clone()),
-                subject_ref: None,
-                details: describe(&record),
-            },
-            now,
-        )?;
-        let mut values = vec![(":active", s(ACTIVE)), (":terms", n(record.terms_version))];
-        let key = record.id.to_string();
-        let (change, room) = match live {
+        });
+        let mut change = Change::default();
+        self.add_key(&mut change, &client, &held, None, now).await?;
+        let act = act(Event::ApiKeyCreate, &held, describe(&held.details.record));
+        change.record(&self.audit, &author.entry(act, now)?)?;
+        Ok(Prepared { change, value: IssuedKey { api_key, record: held.details.record } })
+    }
+
+    /// Adds a new key of an active client to `change`, in the place of another one if `replaced` names it.
+    pub(super) async fn add_key(
+        &self,
+        change: &mut Change,
+        client: &ClientRecord,
+        new: &Held,
+        replaced: Option<&KeyId>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (client_id, active) = (&client.client_id, ClientStatus::Active);
+        if client.status != active {
+            return Err(Error::Conflict(format!("client {client_id} is {}, not {active}", client.status)));
+        }
+        let mut values = vec![(":active", s(active.as_str())), (":terms", n(new.details.record.terms_version))];
+        let key = new.id().to_string();
+        let (set, room) = match self.make_room(client, replaced, now).await? {
             None => {
                 values.push((":key", AttributeValue::Ss(vec![key])));
                 values.push((":most", n(MAX_KEYS_PER_CLIENT)));
                 ("ADD key_ids :key", "(attribute_not_exists(key_ids) OR size(key_ids) < :most)")
             }
-            Some(mut live) => {
-                live.push(key);
-                values.push((":live", AttributeValue::Ss(live)));
-                values.push((":read", AttributeValue::Ss(client.key_ids)));
+            Some(mut others) => {
+                others.push(key);
+                values.push((":live", AttributeValue::Ss(others)));
+                values.push((":read", AttributeValue::Ss(client.key_ids.clone())));
                 ("SET key_ids = :live", "key_ids = :read")
             }
         };
-        let changes = vec![
-            put_new(&self.tables.keys, key_item::write(&record))?,
-            update(
-                &self.tables.clients,
-                client_key(record.client_id.as_str()),
-                change,
-                &format!("client_status = :active AND terms_version = :terms AND {room}"),
-                values,
-            )?,
-        ];
-        self.commit(changes, &entry, |_| changed(&record.client_id)).await?;
-        Ok(IssuedKey { api_key, record })
+        change.put_new(&self.tables.keys, key_item::write(new), format_args!("key {} exists already", new.id()))?;
+        let row = listing::key_row(client_id, new.id());
+        change.put_new(&self.tables.clients, row, format_args!("key {} is listed already", new.id()))?;
+        let condition = format!("client_status = :active AND terms_version = :terms AND {room}");
+        let key = client_key(client_id.as_str());
+        change.update(&self.tables.clients, key, set, &condition, values, changed(client_id))
     }
 
-    /// The keys of a full client that have not expired, for the others to be forgotten; `None` where there is room.
-    async fn make_room(&self, client: &ClientRecord, now: Timestamp) -> Result<Option<Vec<String>>, Error> {
-        if client.key_ids.len() < MAX_KEYS_PER_CLIENT {
-            return Ok(None);
+    /// The client's other keys, where one is replaced or the expired ones must be forgotten; `None` where there is room.
+    async fn make_room(
+        &self,
+        client: &ClientRecord,
+        replaced: Option<&KeyId>,
+        now: Timestamp,
+    ) -> Result<Option<Vec<String>>, Error> {
+        let kept = |id: &&String| replaced.is_none_or(|replaced| replaced.as_str() != **id);
+        let others: Vec<_> = client.key_ids.iter().filter(kept).cloned().collect();
+        if others.len() < MAX_KEYS_PER_CLIENT {
+            return Ok((others.len() < client.key_ids.len()).then_some(others));
         }
-        let mut live = Vec::new();
-        for id in &client.key_ids {
-            let item = self.get(&self.tables.keys, key_key(id)).await?;
-            if item.as_ref().map(key_item::read).transpose()?.is_some_and(|key| now < key.expires_at) {
-                live.push(id.clone());
-            }
-        }
+        let held = self.all_held(others.iter().map(String::as_str)).await?;
+        let lives = |id: &String| held.get(id).is_some_and(|held| now < held.details.record.expires_at);
+        let live: Vec<_> = others.into_iter().filter(lives).collect();
         if live.len() < MAX_KEYS_PER_CLIENT {
             Ok(Some(live))
         } else {
@@ -154,103 +117,152 @@ impl Directory {
         }
     }
 
-    /// Revokes a key for good. Every process refuses it from the next request on.
-    pub async fn revoke_key(&self, key_id: &KeyId, reason: &str, author: &Author, now: Timestamp) -> Result<(), Error> {
-        let record = self.key(key_id).await?.record;
-        let entry = author.entry(
-            Act {
-                event: Event::ApiKeyRevoke,
-                outcome: Outcome::Success,
-                resource: format!("api_key:{key_id}"),
-                reason: Some(reason.to_owned()),
-                client_ref: Some(record.client_ref.clone()),
-                subject_ref: None,
-                details: json!({ "client_id": record.client_id, "key_id": key_id.as_str() }),
-            },
-            now,
-        )?;
-        let changes = vec![
-            update(
-                &self.tables.keys,
-                key_key(key_id.as_str()),
-                "SET key_state = :revoked, revoked_at = :now",
-                "key_state = :active",
-                [
-                    (":revoked", s(KeyState::Revoked.as_str())),
-                    (":active", s(KeyState::Active.as_str())),
-                    (":now", n(now.as_millisecond())),
-                ],
-            )?,
-            update(
-                &self.tables.clients,
-                client_key(record.client_id.as_str()),
-                "DELETE key_ids :key",
-                "attribute_exists(pk)",
-                [(":key", AttributeValue::Ss(vec![key_id.to_string()]))],
-            )?,
-        ];
-        let lost =
-            |index| if index == 0 { format!("key {key_id} is revoked already") } else { changed(&record.client_id) };
-        self.commit(changes, &entry, lost).await
+    /// Revokes a key for good, and a successor that was claimed with it and not confirmed. Every process refuses them from
+    /// the next request on. What was offered and not claimed is offered no more.
+    pub async fn revoke_key(
+        &self,
+        key_id: &KeyId,
+        reason: Option<&str>,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<Prepared<KeyDetails>, Error> {
+        let held = self.held(key_id).await?;
+        let mut change = Change::default();
+        let mut next = step(&held, KeyAction::Revoke)?;
+        next.details.revoked_at = Some(now);
+        if held.unfinished_offer().is_some() {
+            next.details.rotation.offer = None;
+            next.details.rotation.claim_code_expires_at = None;
+            next.claim_code_hash = None;
+        }
+        key_item::update(&mut change, &self.tables.keys, &held, &next)?;
+        let successor = match self.unconfirmed_successor(&held).await? {
+            Some(successor) => Some(self.add_revocation(&mut change, &successor, now)?),
+            None => None,
+        };
+        self.forget_keys(&mut change, &held, successor.as_ref())?;
+        let act =
+            Act { reason: reason.map(str::to_owned), ..act(Event::ApiKeyRevoke, &next, also(successor.as_ref())) };
+        change.record(&self.audit, &author.entry(act, now)?)?;
+        Ok(Prepared { change, value: next.details })
+    }
+
+    /// The key that was claimed as a successor of this one, unless its receipt was confirmed or it was revoked.
+    pub(super) async fn unconfirmed_successor(&self, predecessor: &Held) -> Result<Option<Held>, Error> {
+        let Some(id) = predecessor.unfinished_offer().and_then(|offer| offer.successor_id.as_ref()) else {
+            return Ok(None);
+        };
+        Ok(Some(self.held(id).await?).filter(|successor| successor.details.record.state != KeyState::Revoked))
+    }
+
+    /// Adds the revocation of a key; what it is after it.
+    pub(super) fn add_revocation(&self, change: &mut Change, held: &Held, now: Timestamp) -> Result<Held, Error> {
+        let mut next = step(held, KeyAction::Revoke)?;
+        next.details.revoked_at = Some(now);
+        key_item::update(change, &self.tables.keys, held, &next)?;
+        Ok(next)
+    }
+
+    /// Adds that the client no longer has these keys.
+    pub(super) fn forget_keys(&self, change: &mut Change, key: &Held, other: Option<&Held>) -> Result<(), Error> {
+        let ids = [Some(key), other].into_iter().flatten().map(|held| held.id().to_string()).collect();
+        let client_id = &key.details.record.client_id;
+        change.update(
+            &self.tables.clients,
+            client_key(client_id.as_str()),
+            "DELETE key_ids :keys",
+            "attribute_exists(pk)",
+            [(":keys", AttributeValue::Ss(ids))],
+            changed(client_id),
+        )
+    }
+
+    /// Lets a frozen key go on, once its receipt is confirmed again. The code that froze it is spent.
+    pub async fn unfreeze_key(
+        &self,
+        key_id: &KeyId,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<Prepared<KeyDetails>, Error> {
+        let held = self.held(key_id).await?;
+        let mut next = step(&held, KeyAction::Unfreeze)?;
+        next.freeze_hash = None;
+        next.details.rotation.confirmed_at = None;
+        let mut change = Change::default();
+        key_item::update(&mut change, &self.tables.keys, &held, &next)?;
+        change.record(&self.audit, &author.entry(act(Event::ApiKeyUnfreeze, &next, Map::new()), now)?)?;
+        Ok(Prepared { change, value: next.details })
     }
 
     /// The key with that id.
     pub async fn key(&self, key_id: &KeyId) -> Result<KeyDetails, Error> {
-        let item = self.get(&self.tables.keys, key_key(key_id.as_str())).await?;
-        let item = item.ok_or_else(|| Error::NotFound(format!("API key {key_id}")))?;
-        Ok(KeyDetails { record: key_item::read(&item)?, used: key_item::read_use(&item)? })
+        self.held(key_id).await.map(|held| held.details)
     }
 }
 
-/// A key's metadata, as recorded. Never its hash.
-fn describe(record: &KeyRecord) -> serde_json::Value {
+/// A new key's text.
+pub(super) fn generate(environment: &str) -> Result<ApiKey, Error> {
+    ApiKey::generate(environment, random_bytes()?, &zeroize::Zeroizing::new(random_bytes()?)).map_err(unfit_environment)
+}
+
+/// The stack's name for itself cannot stand in a credential.
+pub(super) fn unfit_environment(_: impl std::error::Error) -> Error {
+    Error::corrupt("environment", "must be 2 to 10 lower-case letters or digits")
+}
+
+/// The end of a life of so many days from `now` on.
+pub(super) fn in_days(now: Timestamp, days: u32) -> Timestamp {
+    now + SignedDuration::from_hours(24 * i64::from(days))
+}
+
+/// The next version of a key after `action`, if the table of a key's life allows it.
+pub(super) fn step(held: &Held, action: KeyAction) -> Result<Held, Error> {
+    let mut next = held.next();
+    let after = held.details.record.state.after(action);
+    next.details.record.state = after.map_err(|illegal| match (illegal.state, illegal.action) {
+        (KeyState::Revoked, KeyAction::Revoke) => Error::Conflict(format!("key {} is revoked already", held.id())),
+        _ => Error::Conflict(illegal.to_string()),
+    })?;
+    Ok(next)
+}
+
+/// What was done to a key, whose next version `next` is.
+pub(super) fn act(event: Event, next: &Held, more: Map<String, Value>) -> Act {
+    let record = &next.details.record;
+    let mut details = more;
+    details.insert("client_id".to_owned(), json!(record.client_id));
+    details.insert("key_id".to_owned(), json!(record.id.as_str()));
+    details.insert("state".to_owned(), json!(record.state.as_str()));
+    details.insert("version".to_owned(), json!(next.details.version));
+    Act {
+        event,
+        outcome: Outcome::Success,
+        resource: format!("api_key:{}", record.id),
+        reason: None,
+        client_ref: Some(record.client_ref.clone()),
+        subject_ref: None,
+        details: Value::Object(details),
+    }
+}
+
+/// Names other keys that the same act changed, with the version that each has after it.
+pub(super) fn also<'a>(others: impl IntoIterator<Item = &'a Held>) -> Map<String, Value> {
+    let one = |held: &Held| (held.id().to_string(), json!(held.details.version));
+    let versions: Map<_, _> = others.into_iter().map(one).collect();
+    if versions.is_empty() { Map::new() } else { Map::from_iter([("versions".to_owned(), Value::Object(versions))]) }
+}
+
+/// A new key's metadata, as recorded. Never its hash.
+pub(super) fn describe(record: &KeyRecord) -> Map<String, Value> {
     let tickers = match &record.tickers {
-        TickerScope::All => serde_json::Value::Null,
+        TickerScope::All => Value::Null,
         TickerScope::Listed(tickers) => json!(tickers),
     };
-    json!({
-        "client_id": record.client_id,
-        "key_id": record.id.as_str(),
-        "expires_at": rfc3339(record.expires_at),
-        "rate_limit": record.tier.per_minute(),
-        "permissions": record.permissions.iter().map(|permission| permission.as_str()).collect::<Vec<_>>(),
-        "tickers": tickers,
-    })
-}
-
-fn read_new(new: &NewKey) -> Result<Wanted, Vec<FieldError>> {
-    let mut errors = Vec::new();
-    let client_id =
-        ClientId::parse(&new.client_id).map_err(|error| errors.push(FieldError::new("client_id", error))).ok();
-    let tier = Tier::from_per_minute(new.rate_limit);
-    if tier.is_none() {
-        errors.push(FieldError::new("rate_limit", "must be 60, 300 or 1000 requests a minute"));
-    }
-    if !(1..=MAX_EXPIRY_DAYS).contains(&new.expiry_days) {
-        errors.push(FieldError::new("expiry_days", format_args!("must be between 1 and {MAX_EXPIRY_DAYS}")));
-    }
-    let permissions = match &new.permissions {
-        None => Some(BTreeSet::from(Permission::ALL)),
-        Some(names) => names.iter().map(|name| Permission::from_name(name)).collect::<Option<BTreeSet<_>>>(),
-    }
-    .filter(|permissions| !permissions.is_empty());
-    if permissions.is_none() {
-        errors.push(FieldError::new("permissions", "must list fees:calculate, rates:view or both"));
-    }
-    let tickers = match &new.tickers {
-        None => Some(TickerScope::All),
-        Some(tickers) if (1..=MAX_LISTED_TICKERS).contains(&tickers.len()) => {
-            tickers.iter().map(|ticker| Ticker::parse(ticker).ok()).collect::<Option<_>>().map(TickerScope::Listed)
-        }
-        Some(_) => None,
-    };
-    if tickers.is_none() {
-        errors.push(FieldError::new("tickers", format_args!("must list 1 to {MAX_LISTED_TICKERS} ticker symbols")));
-    }
-    match (client_id, tier, permissions, tickers) {
-        (Some(client_id), Some(tier), Some(permissions), Some(tickers)) if errors.is_empty() => {
-            Ok(Wanted { client_id, tier, permissions, tickers })
-        }
-        _ => Err(errors),
-    }
+    let permissions: Vec<_> = record.permissions.iter().map(|permission| permission.as_str()).collect();
+    Map::from_iter([
+        ("expires_at".to_owned(), json!(rfc3339(record.expires_at))),
+        ("rate_limit".to_owned(), json!(record.tier.per_minute())),
+        ("permissions".to_owned(), json!(permissions)),
+        ("tickers".to_owned(), tickers),
+    ])
 }

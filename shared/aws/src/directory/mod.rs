@@ -1,21 +1,46 @@
-//! Clients, their terms and their keys: every change in one transaction with its audit entry.
+//! Clients, their terms, contacts and keys: every change in one transaction with its audit entry.
+//!
+//! Whoever changes something reads it, judges it, and conditions the write on its being as it was read: a key and a client
+//! have a `version` each, counted up by every change and named in its entry.
 
+mod claims;
+mod client_item;
 mod clients;
+mod contact_item;
+mod contacts;
 mod keys;
+mod listing;
+mod new_key;
+mod possession;
+mod rotation;
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
-use engine_core::access::ClientId;
-use engine_core::audit::{Entry, SecretKey};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use engine_core::access::{ClientId, KeyId};
+use engine_core::audit::SecretKey;
 use engine_core::field::FieldError;
 
 use crate::audit_log::AuditLog;
+use crate::change::Prepared;
 use crate::item::{Item, s};
+use crate::key_item::{self, Held};
 use crate::terms::TermsStore;
 use crate::{Error, transact};
 
-pub use clients::{ClientRecord, NewClient};
-pub use keys::{IssuedKey, KeyDetails, NewKey};
+pub use claims::Claimed;
+pub use client_item::{ClientRecord, ClientStatus};
+pub use clients::{NewClient, Proposal};
+pub use contact_item::{Contact, ContactState};
+pub use contacts::{CODE_LIFE, NewContact};
+pub use keys::IssuedKey;
+pub use listing::{KeyPosition, KeyQuery, Page};
+pub use new_key::{MAX_EXPIRY_DAYS, NewKey};
+pub use possession::{Origin, PossessionError};
+pub use rotation::Offered;
+
+pub use crate::key_item::{KeyDetails, Offer, Rotation, SuccessorState};
 
 /// Keys a client may hold: revoking them all fits one transaction.
 pub const MAX_KEYS_PER_CLIENT: usize = 40;
@@ -25,7 +50,7 @@ pub const MAX_KEYS_PER_CLIENT: usize = 40;
 pub struct DirectoryTables {
     /// API keys.
     pub keys: String,
-    /// Clients and terms.
+    /// Clients, terms and contacts.
     pub clients: String,
     /// The audit log.
     pub audit: String,
@@ -42,7 +67,7 @@ pub enum DirectoryError {
     Store(#[from] Error),
 }
 
-/// Creates and changes clients and keys.
+/// Creates and changes clients, contacts and keys.
 pub struct Directory {
     client: Client,
     tables: DirectoryTables,
@@ -67,45 +92,51 @@ impl Directory {
         &self.actor_key
     }
 
-    /// Makes `changes` and appends `entry`, all or nothing. `lost` says what the failed condition of a change means.
-    async fn commit(
-        &self,
-        mut changes: Vec<TransactWriteItem>,
-        entry: &Entry,
-        lost: impl Fn(usize) -> String,
-    ) -> Result<(), Error> {
-        changes.extend(self.audit.transact_items(entry)?);
-        transact::write(&self.client, changes, lost).await
+    /// Makes a prepared change, all or nothing.
+    pub async fn commit<T>(&self, prepared: Prepared<T>) -> Result<T, Error> {
+        prepared.commit(&self.client).await
     }
 
     async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, Error> {
         let got = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true).send().await;
         got.map(|got| got.item).map_err(|error| Error::unavailable("dynamodb:GetItem", &error))
     }
-}
 
-/// The put of an item that must not exist.
-fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, Error> {
-    transact::put(table, item, transact::ABSENT, [])
-}
+    /// The items with these keys, at most 100, in no order. One that does not exist is not among them.
+    async fn get_all(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
+        let (mut keys, mut items, mut retry) = (keys, Vec::new(), 0);
+        while !keys.is_empty() {
+            if retry > transact::RETRIES {
+                let cause = format!("{} items were left unread", keys.len());
+                return Err(Error::Unavailable { operation: "dynamodb:BatchGetItem", cause });
+            }
+            if retry > 0 {
+                transact::pause(retry - 1).await;
+            }
+            retry += 1;
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = wanted.map_err(|error| Error::corrupt("keys to read", error))?;
+            let got = self.client.batch_get_item().request_items(table, wanted).send().await;
+            let got = got.map_err(|error| Error::unavailable("dynamodb:BatchGetItem", &error))?;
+            items.extend(got.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            let unread = got.unprocessed_keys.unwrap_or_default().remove(table);
+            keys = unread.map(|unread| unread.keys).unwrap_or_default();
+        }
+        Ok(items)
+    }
 
-/// A conditional update.
-fn update(
-    table: &str,
-    key: Item,
-    expression: &str,
-    condition: &str,
-    values: impl IntoIterator<Item = (&'static str, aws_sdk_dynamodb::types::AttributeValue)>,
-) -> Result<TransactWriteItem, Error> {
-    let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let update = Update::builder()
-        .table_name(table)
-        .set_key(Some(key))
-        .update_expression(expression)
-        .condition_expression(condition)
-        .set_expression_attribute_values(Some(values))
-        .build();
-    Ok(TransactWriteItem::builder().update(update.map_err(|error| Error::corrupt("update", error))?).build())
+    /// The key with that id, and what it is conditioned on.
+    async fn held(&self, key_id: &KeyId) -> Result<Held, Error> {
+        let item = self.get(&self.tables.keys, key_key(key_id.as_str())).await?;
+        key_item::read_held(&item.ok_or_else(|| Error::NotFound(format!("API key {key_id}")))?)
+    }
+
+    /// The keys with these ids, at most 100, by id.
+    async fn all_held<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<HashMap<String, Held>, Error> {
+        let items = self.get_all(&self.tables.keys, ids.into_iter().map(key_key).collect()).await?;
+        let held = items.iter().map(key_item::read_held);
+        held.map(|held| held.map(|held| (held.id().to_string(), held))).collect()
+    }
 }
 
 /// What is said of a client that something else changed between its read and its write.

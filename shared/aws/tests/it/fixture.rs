@@ -1,13 +1,12 @@
 //! What the directory's and the key gate's tests start from: a client, its keys, and who made them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use engine_aws::author::Author;
-use engine_aws::directory::{Directory, DirectoryError, DirectoryTables, IssuedKey, NewClient, NewKey};
+use engine_aws::directory::{Directory, DirectoryTables, NewClient, NewKey};
 use engine_aws::key_gate::KeyGate;
 use engine_core::access::{ApiKey, ClientId};
-use engine_core::audit::{Actor, ActorType};
 use engine_core::field::Fields;
 use engine_test_support::dynamo::{Dynamo, tables};
 use engine_test_support::keys::{actor_key, reference_key};
@@ -15,39 +14,39 @@ use engine_test_support::wire::Wire;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::desk::{Desk, ENVIRONMENT};
+
 /// The client that the tests' keys belong to.
 pub(crate) const CLIENT: &str = "demo";
 
 pub(crate) type Item = std::collections::HashMap<String, AttributeValue>;
 
-/// A directory over tables of its own. Its calls pass `dynamo.wire()`.
+/// A directory over tables of its own. The calls of its desk pass `dynamo.wire()`.
 pub(crate) struct Fixture {
     pub(crate) dynamo: Dynamo,
-    pub(crate) directory: Arc<Directory>,
-    pub(crate) author: Author,
-    pub(crate) now: Timestamp,
+    desk: Desk,
+}
+
+impl Deref for Fixture {
+    type Target = Desk;
+
+    fn deref(&self) -> &Desk {
+        &self.desk
+    }
 }
 
 impl Fixture {
     /// With empty tables.
     pub(crate) async fn empty() -> Self {
         let dynamo = Dynamo::start().await;
-        let directory = Arc::new(directory(dynamo.client()));
-        let id = "arn:aws:iam::123456789012:user/operator".to_owned();
-        let author = Author {
-            actor_ref: actor_key().actor_ref(ActorType::Operator, &id),
-            actor: Actor { kind: ActorType::Operator, id, roles: vec![] },
-            request_id: "request".to_owned(),
-            function: "engine",
-            source_address: None,
-        };
-        Self { dynamo, directory, author, now: at("2026-01-15T21:30:00.123Z") }
+        let desk = Desk::over(dynamo.client());
+        Self { dynamo, desk }
     }
 
     /// With the client.
     pub(crate) async fn with_client() -> Self {
         let fixture = Self::empty().await;
-        fixture.directory.create_client(&new_client(), &fixture.author, fixture.now).await.unwrap();
+        fixture.create_client(&new_client()).await.unwrap();
         fixture
     }
 
@@ -59,8 +58,9 @@ impl Fixture {
         (fixture, issued.api_key)
     }
 
-    pub(crate) async fn create_key(&self, new: &NewKey) -> Result<IssuedKey, DirectoryError> {
-        self.directory.create_key(new, &self.author, self.now).await
+    /// A desk of another process, on a wire of its own.
+    pub(crate) fn rival(&self) -> Desk {
+        Desk { now: self.now, ..Desk::over(self.dynamo.client_on(&Wire::default())) }
     }
 
     /// A gate of another process, and its wire.
@@ -126,11 +126,32 @@ pub(crate) fn new_key() -> NewKey {
         expiry_days: 30,
         permissions: None,
         tickers: None,
-        environment: "test".to_owned(),
+        environment: ENVIRONMENT.to_owned(),
     }
 }
 
 /// Runs `future` from inside a wire's hook, which is not async. Needs the multi-threaded test runtime.
 pub(crate) fn meanwhile<T>(future: impl Future<Output = T>) -> T {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
+}
+
+/// Everything that a value holds, as bytes.
+pub(crate) fn bytes(value: &AttributeValue) -> Vec<u8> {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.clone().into_bytes(),
+        AttributeValue::B(blob) => blob.as_ref().to_vec(),
+        AttributeValue::Ss(texts) => texts.join("\n").into_bytes(),
+        other => panic!("a type that no table uses: {other:?}"),
+    }
+}
+
+/// A well-formed key with the same id and another secret.
+pub(crate) fn forged(key: &ApiKey) -> ApiKey {
+    const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let digit = |character| u128::try_from(ALPHABET.find(character).unwrap()).unwrap();
+    let number = key.id().as_str().chars().fold(0, |number, character| number * 62 + digit(character));
+    let id = number.to_be_bytes()[7..].try_into().unwrap();
+    let forged = ApiKey::generate("test", id, &[7; 32]).unwrap();
+    assert_eq!(forged.id(), key.id());
+    forged
 }

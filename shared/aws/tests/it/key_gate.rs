@@ -15,7 +15,7 @@ use engine_test_support::dynamo::tables;
 use engine_test_support::wire::{UPDATE_BUSY, Wire};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, forged};
 
 const ONE: Take = Take { tokens: 1, owes_entry: true };
 
@@ -40,17 +40,6 @@ fn calls(wire: &Wire) -> usize {
 
 fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
-}
-
-/// A well-formed key with the same id and another secret.
-fn forged(key: &ApiKey) -> ApiKey {
-    const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let digit = |character| u128::try_from(ALPHABET.find(character).unwrap()).unwrap();
-    let number = key.id().as_str().chars().fold(0, |number, character| number * 62 + digit(character));
-    let id = number.to_be_bytes()[7..].try_into().unwrap();
-    let forged = ApiKey::generate("test", id, &[7; 32]).unwrap();
-    assert_eq!(forged.id(), key.id());
-    forged
 }
 
 #[tokio::test]
@@ -128,7 +117,7 @@ async fn revoked_is_seen_by_the_next_request_of_every_process_and_told_to_the_ho
     let ((warm, _), (second, _), (cold, _)) = (fixture.gate(), fixture.gate(), fixture.gate());
     admit(&warm, &key, fixture.now).await;
     admit(&second, &key, fixture.now).await;
-    fixture.directory.revoke_key(key.id(), "leaked", &fixture.author, fixture.now).await.unwrap();
+    fixture.revoke(key.id()).await.unwrap();
     for gate in [&warm, &second, &cold] {
         assert_eq!(refusal(gate, &key, fixture.now).await, Refusal::Revoked);
         assert_eq!(refusal(gate, &forged(&key), fixture.now).await, Refusal::NotAuthenticated);
@@ -147,6 +136,26 @@ async fn a_key_ends_at_its_expiry_to_the_millisecond_and_only_the_holder_is_told
     let (stranger, _) = fixture.gate();
     assert_eq!(refusal(&stranger, &key, end).await, Refusal::Expired);
     assert_eq!(refusal(&stranger, &forged(&key), end).await, Refusal::NotAuthenticated);
+}
+
+#[tokio::test]
+async fn a_claimed_or_frozen_key_is_refused_and_only_the_holder_is_told_why() {
+    let (fixture, key) = Fixture::with_key(60).await;
+    fixture.verified_contact().await;
+    fixture.rotate(key.id(), 14).await.unwrap();
+    let claimed = fixture.claim(&key).await.unwrap();
+    let next = &claimed.issued.api_key;
+    let (gate, wire) = fixture.gate();
+    assert_eq!(refusal(&gate, &forged(next), fixture.now).await, Refusal::NotAuthenticated);
+    assert_eq!(refusal(&gate, next, fixture.now).await, Refusal::NotConfirmed);
+    fixture.freeze(&claimed.freeze_code).await.unwrap();
+    assert_eq!(refusal(&gate, next, fixture.now).await, Refusal::Frozen);
+    assert_eq!(refusal(&gate, &forged(next), fixture.now).await, Refusal::NotAuthenticated);
+    fixture.unfreeze(next.id()).await.unwrap();
+    fixture.confirm(next).await.unwrap();
+    wire.reset();
+    admit(&gate, next, fixture.now).await;
+    assert_eq!(calls(&wire), 1, "what the process remembers of the key is still right");
 }
 
 #[tokio::test]

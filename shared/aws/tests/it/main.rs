@@ -1,11 +1,29 @@
-//! The stores against an embedded DynamoDB.
+//! The adapters against an embedded DynamoDB and doubles of the other services.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests fail by panicking
 
 mod audit_log;
-mod directory;
+mod desk;
+mod directory_clients;
+mod directory_contacts;
+mod directory_keys;
+mod directory_races;
+mod directory_rotation;
 mod fixture;
+mod guard;
+mod https;
+mod issuers;
 mod key_gate;
+mod kms;
 mod market;
 mod market_book;
+mod notices;
+mod people;
+mod people_administrators;
+mod people_factors;
+mod people_onboarding;
+mod people_reviews;
+mod people_roles;
+mod people_service_accounts;
+mod secrets;
 mod terms;

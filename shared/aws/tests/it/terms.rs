@@ -22,7 +22,7 @@ async fn a_version_that_was_read_is_served_without_a_call_and_a_newer_one_is_rea
         assert_eq!(versions(&store.at_version(&client_id(), 1).await.unwrap()), [1]);
     }
     assert_eq!(wire.total(), 1);
-    fixture.directory.add_terms(&client_id(), &terms("6"), &fixture.author, fixture.now).await.unwrap();
+    fixture.add_terms(&terms("6")).await.unwrap();
     assert_eq!(versions(&store.at_version(&client_id(), 1).await.unwrap()), [1]);
     assert_eq!(wire.total(), 1);
     for version in [2, 2, 1] {
@@ -41,7 +41,7 @@ async fn a_version_that_does_not_exist_is_an_error_and_is_not_remembered() {
         let missing = store.at_version(&client_id(), 2).await;
         assert!(matches!(missing, Err(Error::Corrupt { .. })), "{missing:?}");
     }
-    fixture.directory.add_terms(&client_id(), &terms("6"), &fixture.author, fixture.now).await.unwrap();
+    fixture.add_terms(&terms("6")).await.unwrap();
     assert_eq!(versions(&store.at_version(&client_id(), 2).await.unwrap()), [1, 2]);
 }
 

@@ -1,0 +1,121 @@
+//! A successor is collected: a new key is made, its text handed out once, and the client's contacts are to be told.
+
+use engine_core::access::{ApiKey, CodeKind, KeyRecord, KeyState, OneTimeCode, Refusal};
+use engine_core::audit::Event;
+use jiff::Timestamp;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::contact_item::Contact;
+use super::keys::{act, also, describe, generate, in_days, unfit_environment};
+use super::possession::{Origin, PossessionError, proves};
+use super::{Directory, IssuedKey};
+use crate::Error;
+use crate::change::{Change, Prepared};
+use crate::clock::random_bytes;
+use crate::key_item::{self, Held, SuccessorState};
+
+/// A successor just claimed: the only place where its text and its freeze code can be read.
+pub struct Claimed {
+    /// The successor.
+    pub issued: IssuedKey,
+    /// What freezes it: for the client's contacts, not for who claims.
+    pub freeze_code: OneTimeCode,
+    /// The client's verified contacts, who must be told before the key is handed out. At least one.
+    pub contacts: Vec<Contact>,
+}
+
+impl Directory {
+    /// Claims the successor that was offered to the presented key, which must be usable. Claiming again before the
+    /// successor is confirmed revokes it and makes another.
+    pub async fn claim_by_key(
+        &self,
+        presented: &ApiKey,
+        environment: &str,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<Prepared<Claimed>, PossessionError> {
+        let held = self.presented(presented.id()).await?;
+        held.details.record.admit(&presented.hash(), now).map_err(PossessionError::Refused)?;
+        Ok(self.claim(&held, environment, "key", origin, now).await?)
+    }
+
+    /// The same with a claim code, which is good once, in the place of a key that has ended.
+    pub async fn claim_by_code(
+        &self,
+        code: &OneTimeCode,
+        environment: &str,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<Prepared<Claimed>, PossessionError> {
+        let held = self.presented(code.id()).await?;
+        proves(held.claim_code_hash.as_ref(), &code.hash())?;
+        if held.details.rotation.claim_code_expires_at.is_none_or(|end| end <= now) {
+            return Err(PossessionError::Refused(Refusal::Expired));
+        }
+        Ok(self.claim(&held, environment, "claim_code", origin, now).await?)
+    }
+
+    async fn claim(
+        &self,
+        predecessor: &Held,
+        environment: &str,
+        by: &str,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<Prepared<Claimed>, Error> {
+        let id = predecessor.id();
+        let offer = predecessor.unfinished_offer();
+        let offer = offer.ok_or_else(|| Error::Conflict(format!("no successor of key {id} waits to be claimed")))?;
+        let old = &predecessor.details.record;
+        let client = self.client(&old.client_id).await?;
+        let contacts = self.verified_contacts(&old.client_id).await?;
+        let mut change = Change::default();
+        let replaced = match self.unconfirmed_successor(predecessor).await? {
+            // What the contacts stopped is not claimed past them.
+            Some(frozen) if frozen.details.record.state == KeyState::Frozen => {
+                return Err(Error::Conflict("the successor is frozen: an administrator decides".to_owned()));
+            }
+            Some(successor) => Some(self.add_revocation(&mut change, &successor, now)?),
+            None => None,
+        };
+
+        let api_key = generate(environment)?;
+        let mut successor = Held::new(KeyRecord {
+            id: api_key.id().clone(),
+            hash: api_key.hash(),
+            state: KeyState::Claimed,
+            created_at: now,
+            expires_at: in_days(now, offer.expiry_days),
+            terms_version: client.terms_version,
+            ..old.clone()
+        });
+        let secret = Zeroizing::new(random_bytes()?);
+        let freeze_code = OneTimeCode::generate(CodeKind::Freeze, environment, successor.id().clone(), &secret);
+        let freeze_code = freeze_code.map_err(unfit_environment)?;
+        successor.freeze_hash = Some(freeze_code.hash());
+        successor.details.rotation.predecessor_id = Some(id.clone());
+        successor.details.rotation.claimed_at = Some(now);
+        self.add_key(&mut change, &client, &successor, replaced.as_ref().map(Held::id), now).await?;
+
+        let mut next = predecessor.next();
+        if let Some(offer) = &mut next.details.rotation.offer {
+            offer.state = SuccessorState::Claimed;
+            offer.successor_id = Some(successor.id().clone());
+        }
+        next.claim_code_hash = None;
+        next.details.rotation.claim_code_expires_at = None;
+        key_item::update(&mut change, &self.tables.keys, predecessor, &next)?;
+        self.check_contacts(&mut change, &old.client_id, &contacts)?;
+
+        let mut details = describe(&successor.details.record);
+        details.extend(also([&next].into_iter().chain(&replaced)));
+        details.insert("predecessor_id".to_owned(), json!(id.as_str()));
+        details.insert("claimed_by".to_owned(), json!(by));
+        details.insert("contacts_to_tell".to_owned(), json!(contacts.len()));
+        let entry = origin.client(old).entry(act(Event::ApiKeyClaim, &successor, details), now)?;
+        change.record(&self.audit, &entry)?;
+        let issued = IssuedKey { api_key, record: successor.details.record };
+        Ok(Prepared { change, value: Claimed { issued, freeze_code, contacts } })
+    }
+}

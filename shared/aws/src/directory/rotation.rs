@@ -1,0 +1,161 @@
+//! Successors, as an administrator offers them. Nothing is made until the client claims.
+
+use engine_core::access::{CodeKind, KeyAction, KeyId, KeyState, OneTimeCode};
+use engine_core::audit::Event;
+use engine_core::field::FieldError;
+use engine_core::time::rfc3339;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::keys::{act, also, in_days, step, unfit_environment};
+use super::{Directory, DirectoryError};
+use crate::Error;
+use crate::author::{Act, Author};
+use crate::change::{Change, Prepared};
+use crate::clock::random_bytes;
+use crate::key_item::{self, Held, KeyDetails, Offer, SuccessorState};
+
+/// Days that a key may work on beside its successor.
+const OVERLAP_DAYS: (u32, u32) = (1, 14);
+/// How long a claim code is good.
+const CLAIM_CODE_LIFE: SignedDuration = SignedDuration::from_hours(24);
+const MILLIS_A_DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// A key that has ended, and the code that claims its successor: the only place where the code can be read.
+pub struct Offered {
+    /// The key as it is now.
+    pub key: KeyDetails,
+    /// The code in clear, good once.
+    pub claim_code: OneTimeCode,
+    /// Until when it is good.
+    pub claim_code_expires_at: Timestamp,
+}
+
+impl Directory {
+    /// Offers a successor and brings the key's end forward to `overlap_days` (1 to 14) from now, if that is earlier. Until
+    /// then both work.
+    pub async fn rotate_key(
+        &self,
+        key_id: &KeyId,
+        overlap_days: u64,
+        reason: &str,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<Prepared<KeyDetails>, DirectoryError> {
+        let (least, most) = OVERLAP_DAYS;
+        let overlap = u32::try_from(overlap_days).ok().filter(|days| (least..=most).contains(days));
+        let Some(overlap) = overlap else {
+            let message = format_args!("must be between {least} and {most}");
+            return Err(DirectoryError::Invalid(vec![FieldError::new("overlap_days", message)]));
+        };
+        let held = self.held(key_id).await?;
+        let mut next = step(&held, KeyAction::Rotate)?;
+        not_ended(&held, now)?;
+        match &held.details.rotation.offer {
+            None => {}
+            Some(offer) if offer.state == SuccessorState::Confirmed => return Err(succeeded(key_id).into()),
+            Some(_) => {
+                return Err(Error::Conflict(format!("a successor of key {key_id} is offered already")).into());
+            }
+        }
+        next.details.rotation.offer = Some(offer(&held, now));
+        next.details.record.expires_at = held.details.record.expires_at.min(in_days(now, overlap));
+        let mut details = also([]);
+        details.insert("expires_at".to_owned(), json!(rfc3339(next.details.record.expires_at)));
+        let mut change = Change::default();
+        key_item::update(&mut change, &self.tables.keys, &held, &next)?;
+        let act = Act { reason: Some(reason.to_owned()), ..act(Event::ApiKeyRotate, &next, details) };
+        change.record(&self.audit, &author.entry(act, now)?)?;
+        Ok(Prepared { change, value: next.details })
+    }
+
+    /// Ends a key at once, with a successor that was claimed with it and not confirmed, and offers a new successor. What
+    /// claims it is a code of `environment`, since the key no longer can.
+    pub async fn emergency_rotate_key(
+        &self,
+        key_id: &KeyId,
+        environment: &str,
+        reason: &str,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<Prepared<Offered>, Error> {
+        let held = self.held(key_id).await?;
+        let mut next = step(&held, KeyAction::EmergencyRotate)?;
+        not_ended(&held, now)?;
+        if held.details.rotation.offer.is_some() && held.unfinished_offer().is_none() {
+            return Err(succeeded(key_id));
+        }
+        next.details.revoked_at = Some(now);
+        next.details.rotation.offer = Some(offer(&held, now));
+        let claim_code = give_claim_code(&mut next, environment, now)?;
+        let mut change = Change::default();
+        key_item::update(&mut change, &self.tables.keys, &held, &next)?;
+        let successor = match self.unconfirmed_successor(&held).await? {
+            Some(successor) => Some(self.add_revocation(&mut change, &successor, now)?),
+            None => None,
+        };
+        self.forget_keys(&mut change, &held, successor.as_ref())?;
+        let act = act(Event::ApiKeyEmergencyRotate, &next, also(successor.as_ref()));
+        change.record(&self.audit, &author.entry(Act { reason: Some(reason.to_owned()), ..act }, now)?)?;
+        let claim_code_expires_at = now + CLAIM_CODE_LIFE;
+        Ok(Prepared { change, value: Offered { key: next.details, claim_code, claim_code_expires_at } })
+    }
+
+    /// A code that claims the successor of a key that has ended and cannot claim it. It takes the place of an earlier one.
+    pub async fn create_claim_code(
+        &self,
+        key_id: &KeyId,
+        environment: &str,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<Prepared<Offered>, Error> {
+        let held = self.held(key_id).await?;
+        let record = &held.details.record;
+        if held.unfinished_offer().is_none() {
+            return Err(Error::Conflict(format!("no successor of key {key_id} waits to be claimed")));
+        }
+        if record.state != KeyState::Revoked && now < record.expires_at {
+            return Err(Error::Conflict(format!("key {key_id} has not ended: its successor is claimed with it")));
+        }
+        let mut next = held.next();
+        let claim_code = give_claim_code(&mut next, environment, now)?;
+        let mut change = Change::default();
+        key_item::update(&mut change, &self.tables.keys, &held, &next)?;
+        change.record(&self.audit, &author.entry(act(Event::ApiKeyClaimCodeCreate, &next, also([])), now)?)?;
+        let claim_code_expires_at = now + CLAIM_CODE_LIFE;
+        Ok(Prepared { change, value: Offered { key: next.details, claim_code, claim_code_expires_at } })
+    }
+}
+
+/// An offer to the holder of that key: a successor that lives as long as the key was made to live.
+fn offer(held: &Held, now: Timestamp) -> Offer {
+    let record = &held.details.record;
+    let made_for = || {
+        let millis = record.expires_at.as_millisecond() - record.created_at.as_millisecond();
+        u32::try_from(millis / MILLIS_A_DAY).unwrap_or(0).max(1)
+    };
+    let expiry_days = held.details.rotation.offer.as_ref().map_or_else(made_for, |offer| offer.expiry_days);
+    Offer { offered_at: now, expiry_days, state: SuccessorState::Offered, successor_id: None }
+}
+
+fn give_claim_code(next: &mut Held, environment: &str, now: Timestamp) -> Result<OneTimeCode, Error> {
+    let secret = Zeroizing::new(random_bytes()?);
+    let code = OneTimeCode::generate(CodeKind::Claim, environment, next.id().clone(), &secret);
+    let code = code.map_err(unfit_environment)?;
+    next.claim_code_hash = Some(code.hash());
+    next.details.rotation.claim_code_expires_at = Some(now + CLAIM_CODE_LIFE);
+    Ok(code)
+}
+
+fn not_ended(held: &Held, now: Timestamp) -> Result<(), Error> {
+    if now < held.details.record.expires_at {
+        Ok(())
+    } else {
+        Err(Error::Conflict(format!("key {} has expired: create another", held.id())))
+    }
+}
+
+fn succeeded(key_id: &KeyId) -> Error {
+    Error::Conflict(format!("the successor of key {key_id} is confirmed: rotate the successor, or revoke the key"))
+}

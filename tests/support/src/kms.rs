@@ -1,0 +1,214 @@
+//! KMS in the process: real keys, real ciphertexts, real signatures.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::digest::{Digest, SHA256};
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair,
+};
+use aws_sdk_kms::Client;
+use engine_aws::clock::random_bytes;
+use serde_json::{Value, json};
+
+use crate::service::{Control, Network, Protocol, Refused, Service, blob, bytes, client, text, unknown};
+
+const ARN_PREFIX: &str = "arn:aws:kms:us-east-1:123456789012:key/";
+const KEY_ID_LENGTH: usize = 36;
+/// Most bytes that `Encrypt` takes.
+const ENCRYPT_LIMIT: usize = 4096;
+/// Most bytes that `Decrypt` takes.
+const CIPHERTEXT_LIMIT: usize = 6144;
+
+#[derive(Debug)]
+enum Key {
+    Symmetric([u8; 32]),
+    Pair { pair: EcdsaKeyPair, spec: &'static str, usage: &'static str },
+}
+
+/// A KMS with the keys that a test makes. Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct Kms {
+    keys: Arc<Keys>,
+    control: Control,
+}
+
+impl Kms {
+    /// One without keys.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A client of it, which does not retry.
+    pub fn client(&self) -> Client {
+        client!(aws_sdk_kms, Network::new(&self.keys, &self.control))
+    }
+
+    /// Its calls by action (`Encrypt` …), and their faults.
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Makes a symmetric key for encryption; answers its ARN.
+    pub fn symmetric_key(&self) -> String {
+        self.keys.add(Key::Symmetric(random_bytes().unwrap()))
+    }
+
+    /// Makes a key that signs on P-256; answers its ARN.
+    pub fn signing_key(&self) -> String {
+        self.key_pair("ECC_NIST_P256", "SIGN_VERIFY")
+    }
+
+    /// Makes a key pair of that spec (`ECC_NIST_P256`, `ECC_NIST_P384`) for that usage; answers its ARN.
+    pub fn key_pair(&self, spec: &'static str, usage: &'static str) -> String {
+        let algorithm: &EcdsaSigningAlgorithm = match spec {
+            "ECC_NIST_P256" => &ECDSA_P256_SHA256_ASN1_SIGNING,
+            "ECC_NIST_P384" => &ECDSA_P384_SHA384_ASN1_SIGNING,
+            other => panic!("this double makes no {other}"),
+        };
+        self.keys.add(Key::Pair { pair: EcdsaKeyPair::generate(algorithm).unwrap(), spec, usage })
+    }
+}
+
+/// The keys by id.
+#[derive(Debug, Default)]
+struct Keys(Mutex<BTreeMap<String, Key>>);
+
+impl Service for Keys {
+    const PROTOCOL: Protocol = Protocol::Json;
+
+    fn call(&self, action: &str, input: &Value) -> Result<Value, Refused> {
+        match action {
+            "Encrypt" => self.encrypt(input),
+            "Decrypt" => self.decrypt(input),
+            "GenerateDataKey" => self.generate_data_key(input),
+            "Sign" => self.sign(input),
+            "GetPublicKey" => self.public_key(input),
+            _ => unknown(action),
+        }
+    }
+}
+
+impl Keys {
+    fn add(&self, key: Key) -> String {
+        let mut keys = self.0.lock().unwrap();
+        let id = format!("{:08}-0000-4000-8000-000000000000", keys.len() + 1);
+        let arn = format!("{ARN_PREFIX}{id}");
+        keys.insert(id, key);
+        arn
+    }
+
+    fn with<T>(&self, id: &str, act: impl FnOnce(&Key) -> Result<T, Refused>) -> Result<T, Refused> {
+        let keys = self.0.lock().unwrap();
+        let key = keys.get(id).ok_or_else(|| Refused::new("NotFoundException", format!("key {id} does not exist")))?;
+        act(key)
+    }
+
+    fn encrypt(&self, input: &Value) -> Result<Value, Refused> {
+        let id = key_id(text(input, "KeyId")?);
+        let plaintext = bytes(input, "Plaintext")?;
+        if plaintext.len() > ENCRYPT_LIMIT {
+            return Err(Refused::new("ValidationException", "the plaintext is longer than 4096 bytes"));
+        }
+        let sealed = self.with(id, |key| seal(key, id, &context(input), plaintext))?;
+        Ok(json!({"KeyId": arn(id), "CiphertextBlob": blob(&sealed), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}))
+    }
+
+    fn decrypt(&self, input: &Value) -> Result<Value, Refused> {
+        let invalid = || Refused::new("InvalidCiphertextException", "");
+        let sealed = bytes(input, "CiphertextBlob")?;
+        if !(1..=CIPHERTEXT_LIMIT).contains(&sealed.len()) {
+            return Err(Refused::new("ValidationException", "the length of the ciphertext"));
+        }
+        let (id, sealed) = parts(&sealed).ok_or_else(invalid)?;
+        if input["KeyId"].as_str().is_some_and(|named| key_id(named) != id) {
+            return Err(Refused::new("IncorrectKeyException", "The key ID in the request does not identify a CMK"));
+        }
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(invalid)?;
+        let plaintext = self.with(id, |key| {
+            let mut buffer = sealed.to_vec();
+            let aad = Aad::from(context(input));
+            let opened = gcm(key)?.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut buffer);
+            opened.map(|plaintext| plaintext.to_vec()).map_err(|_| invalid())
+        })?;
+        Ok(json!({"KeyId": arn(id), "Plaintext": blob(&plaintext), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}))
+    }
+
+    fn generate_data_key(&self, input: &Value) -> Result<Value, Refused> {
+        let id = key_id(text(input, "KeyId")?);
+        if text(input, "KeySpec")? != "AES_256" {
+            return Err(Refused::new("ValidationException", "this double makes data keys of 256 bits"));
+        }
+        let data_key = random_bytes::<32>().unwrap();
+        let sealed = self.with(id, |key| seal(key, id, &context(input), data_key.to_vec()))?;
+        Ok(json!({"KeyId": arn(id), "Plaintext": blob(&data_key), "CiphertextBlob": blob(&sealed)}))
+    }
+
+    fn sign(&self, input: &Value) -> Result<Value, Refused> {
+        let id = key_id(text(input, "KeyId")?);
+        let algorithm = text(input, "SigningAlgorithm")?;
+        // KMS takes RAW for granted and hashes once more: a signature over the wrong thing, found only by who verifies.
+        if input["MessageType"].as_str() != Some("DIGEST") {
+            return Err(Refused::new("ValidationException", "this double signs digests: MessageType must say so"));
+        }
+        let digest = Digest::import_less_safe(&bytes(input, "Message")?, &SHA256);
+        let digest = digest.map_err(|_| Refused::new("ValidationException", "Digest is invalid length"))?;
+        let signature = self.with(id, |key| match key {
+            Key::Pair { pair, spec: "ECC_NIST_P256", usage: "SIGN_VERIFY" } if algorithm == "ECDSA_SHA_256" => {
+                Ok(pair.sign_digest(&digest).unwrap())
+            }
+            _ => Err(Refused::new("InvalidKeyUsageException", format!("{algorithm} is not for key {id}"))),
+        })?;
+        Ok(json!({"KeyId": arn(id), "Signature": blob(signature.as_ref()), "SigningAlgorithm": algorithm}))
+    }
+
+    fn public_key(&self, input: &Value) -> Result<Value, Refused> {
+        let id = key_id(text(input, "KeyId")?);
+        self.with(id, |key| match key {
+            Key::Pair { pair, spec, usage } => {
+                let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+                Ok(json!({"KeyId": arn(id), "PublicKey": blob(der.as_ref()), "KeySpec": spec, "KeyUsage": usage}))
+            }
+            Key::Symmetric(_) => Err(Refused::new("UnsupportedOperationException", "the key is symmetric")),
+        })
+    }
+}
+
+fn key_id(named: &str) -> &str {
+    named.strip_prefix(ARN_PREFIX).unwrap_or(named)
+}
+
+fn arn(id: &str) -> String {
+    format!("{ARN_PREFIX}{id}")
+}
+
+/// The encryption context as authenticated data: the members of a JSON object are sorted here.
+fn context(input: &Value) -> Vec<u8> {
+    let context = input["EncryptionContext"].as_object().cloned().unwrap_or_default();
+    let sorted: BTreeMap<_, _> = context.into_iter().collect();
+    serde_json::to_vec(&sorted).unwrap()
+}
+
+fn gcm(key: &Key) -> Result<LessSafeKey, Refused> {
+    match key {
+        Key::Symmetric(key) => Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).unwrap())),
+        Key::Pair { .. } => Err(Refused::new("InvalidKeyUsageException", "the key is not for encryption")),
+    }
+}
+
+/// The key's id, the nonce, the ciphertext with its tag.
+fn seal(key: &Key, id: &str, context: &[u8], mut buffer: Vec<u8>) -> Result<Vec<u8>, Refused> {
+    let nonce = random_bytes::<NONCE_LEN>().unwrap();
+    gcm(key)?
+        .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut buffer)
+        .expect("a sealed plaintext");
+    Ok([id.as_bytes(), &nonce, &buffer].concat())
+}
+
+/// The id of the key that sealed it, and the rest.
+fn parts(sealed: &[u8]) -> Option<(&str, &[u8])> {
+    let (id, sealed) = sealed.split_at_checked(KEY_ID_LENGTH)?;
+    Some((std::str::from_utf8(id).ok()?, sealed))
+}
