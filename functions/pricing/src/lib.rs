@@ -15,12 +15,18 @@ use std::sync::OnceLock;
 
 use engine_aws::audit_log::AuditLog;
 use engine_aws::clock::{SharedClock, random_bytes};
+use engine_aws::guard::Guard;
+use engine_aws::issuers::IssuerKeys;
 use engine_aws::key_gate::KeyGate;
 use engine_aws::market::{MarketBook, MarketStore};
+use engine_aws::people::People;
 use engine_aws::terms::TermsStore;
 use engine_core::audit::{ActorRef, ActorType};
 use engine_core::pricing::Coefficients;
+use engine_http::api_key::presented_key;
+use engine_http::auth::TokenVerifier;
 use engine_http::context::RequestContext;
+use engine_http::failures::Failures;
 use engine_http::logging::{AccessLog, log_access, request_span};
 use engine_http::problem::Problem;
 use engine_http::response::{Answer, into_response};
@@ -37,6 +43,8 @@ pub struct Pricing {
     terms: TermsStore,
     book: MarketBook,
     audit: AuditLog,
+    verifier: TokenVerifier,
+    failures: Failures,
     clock: SharedClock,
     settings: Settings,
     coefficients: Coefficients,
@@ -46,11 +54,21 @@ impl Pricing {
     /// The API over the tables that `settings` names.
     #[must_use]
     pub fn new(dynamodb: aws_sdk_dynamodb::Client, settings: Settings, clock: SharedClock) -> Self {
+        let audit = AuditLog::new(dynamodb.clone(), &settings.audit_table);
         Self {
             gate: KeyGate::new(dynamodb.clone(), &settings.keys_table),
             terms: TermsStore::new(dynamodb.clone(), &settings.clients_table),
             book: MarketBook::new(MarketStore::new(dynamodb.clone(), &settings.market_table)),
-            audit: AuditLog::new(dynamodb, &settings.audit_table),
+            // Without the key of references there is no bootstrap administrator here, who has no business with rates.
+            verifier: TokenVerifier::new(
+                IssuerKeys::new(dynamodb.clone(), &settings.issuers_table),
+                People::new(dynamodb.clone(), &settings.people_table, audit.clone()),
+                &settings.token_audience,
+                settings.staff_issuer.clone(),
+                None,
+            ),
+            failures: Failures::new(Guard::new(dynamodb, &settings.guard_table)),
+            audit,
             clock,
             settings,
             coefficients: Coefficients::default(),
@@ -70,19 +88,34 @@ impl Pricing {
         let context = RequestContext::new(&request, now, random_bytes().unwrap_or_default());
         let actor = OnceLock::new();
         let span = request_span(&context);
-        let (action, answer) = self.answer(&request, &context, &actor).instrument(span).await;
+        let (action, answer) = self.answer(&request, &context, &actor).instrument(span.clone()).await;
+        // Boxed, so that what only refusals need makes no other request larger.
+        let answer = Box::pin(self.counted(&request, &context, &actor, action, answer)).instrument(span).await;
         let duration_ms = self.clock.now().duration_since(now).as_millis().try_into().unwrap_or(0);
-        let actor = actor.get().map(|reference| (ActorType::Client, reference));
+        let actor = actor.get().map(|(kind, reference)| (*kind, reference));
         log_access(&context, &answer, AccessLog { action, actor, duration_ms });
         into_response(answer, &context)
     }
 
-    async fn answer(
+    /// The answer, once a refusal is counted against its address and who is known to have caused it. Only refusals are: an
+    /// answer costs nothing here.
+    async fn counted(
         &self,
         request: &Request,
         context: &RequestContext,
-        actor: &OnceLock<ActorRef>,
-    ) -> (&'static str, Answer) {
+        actor: &Known,
+        action: &str,
+        answer: Answer,
+    ) -> Answer {
+        let Err(problem) = answer else { return answer };
+        // A key that is guessed at, or that has ended, is counted by its id, in an item that is not its owner's.
+        let presented =
+            || presented_key(request, &self.settings.environment).ok().map(|key| format!("key#{}", key.id()));
+        let actor = actor.get().map(|(_, reference)| reference.as_str().to_owned()).or_else(presented);
+        Err(self.failures.refused(context, action, actor.as_deref(), problem).await)
+    }
+
+    async fn answer(&self, request: &Request, context: &RequestContext, actor: &Known) -> (&'static str, Answer) {
         let found = match ROUTES.find(&context.method, &context.path) {
             Ok(found) => found,
             Err(Missing::NotFound) => return ("route", Err(Problem::route_not_found())),
@@ -110,13 +143,16 @@ struct Call<'a> {
     request: &'a Request,
     context: &'a RequestContext,
     access: Access,
-    actor: &'a OnceLock<ActorRef>,
+    actor: &'a Known,
 }
+
+/// Whose call it is, once that is known.
+type Known = OnceLock<(ActorType, ActorRef)>;
 
 impl Call<'_> {
     /// Notes whose call it is, for the log.
-    fn known_as(&self, actor: &ActorRef) {
+    fn known_as(&self, kind: ActorType, actor: &ActorRef) {
         // A call has one caller, so a second note could only repeat the first.
-        let _ = self.actor.set(actor.clone());
+        let _ = self.actor.set((kind, actor.clone()));
     }
 }

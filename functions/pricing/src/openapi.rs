@@ -58,7 +58,10 @@ pub fn document() -> Result<Value, serde_json::Error> {
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": { "ApiKey": { "type": "apiKey", "in": "header", "name": "X-API-Key" } },
+            "securitySchemes": {
+                "ApiKey": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
+                "Bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
+            },
         },
     }))
 }
@@ -70,11 +73,12 @@ fn operation(route: &Route<Handler>) -> Value {
         "200".into(),
         json!({ "description": "Done.", "content": { "application/json": { "schema": reference(answer) } } }),
     );
-    let by_key: &[Code] = match route.access {
-        Access::Anyone => &[],
-        Access::ApiKey(_) => &[Code::NotAuthenticated, Code::NotPermitted, Code::RateLimited],
+    let security = security(route.access);
+    let refusals: &[Code] = match security {
+        Value::Null => &[],
+        _ => &[Code::NotAuthenticated, Code::NotPermitted, Code::RateLimited, Code::TooManyFailures],
     };
-    for code in problems.iter().chain(by_key).chain(&[Code::InternalError, Code::Unavailable]) {
+    for code in problems.iter().chain(refusals).chain(&[Code::InternalError, Code::Unavailable]) {
         let response = json!({
             "description": code.title(),
             "content": { "application/problem+json": { "schema": reference("ProblemBody") } },
@@ -88,10 +92,20 @@ fn operation(route: &Route<Handler>) -> Value {
     if let Some(schema) = body {
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
-    if let Access::ApiKey(_) = route.access {
-        operation["security"] = json!([{ "ApiKey": [] }]);
+    if !security.is_null() {
+        operation["security"] = security;
     }
     operation
+}
+
+/// The credentials that a route takes, each enough; `null` where it takes none.
+fn security(access: Access) -> Value {
+    match access {
+        Access::Anyone | Access::Possession => Value::Null,
+        Access::ApiKey(_) => json!([{ "ApiKey": [] }]),
+        Access::ApiKeyOrToken(_) => json!([{ "ApiKey": [] }, { "Bearer": [] }]),
+        Access::Token(_) | Access::SteppedUp(_) => json!([{ "Bearer": [] }]),
+    }
 }
 
 fn describe(handler: Handler) -> Operation {
@@ -127,7 +141,7 @@ fn describe(handler: Handler) -> Operation {
                 query("cursor", &json!({ "type": "string" }), false),
             ],
             problems: &[Code::InvalidRequest],
-            ..plain("listRates", "The rates that the key may see, in ticker order.", "RatePage")
+            ..plain("listRates", "The rates that the caller may see, in ticker order.", "RatePage")
         },
         Handler::GetRate => Operation {
             parameters: vec![ticker_in_path()],

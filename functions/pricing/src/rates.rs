@@ -1,22 +1,19 @@
-//! `GET /api/v1/rates…`: what the book says of the tickers a key may see.
+//! `GET /api/v1/rates…`: what the book says of the tickers the caller may see.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use engine_aws::key_gate::Take;
 use engine_core::field::{FieldReader, Fields};
 use engine_core::market::{Book, BorrowStatus, DataSource, Security};
 use engine_core::pricing::borrow_rate;
 use engine_core::ticker::Ticker;
 use engine_http::body::query_fields;
 use engine_http::problem::Problem;
-use engine_http::response::{Answer, Reply, with_allowance};
+use engine_http::response::{Answer, Reply};
 use rust_decimal::Decimal;
 
-use crate::admit::{Admitted, admit, presented};
+use crate::admit::{Viewing, admit_viewer};
 use crate::bodies::{RateBody, RatePageBody};
 use crate::{Call, Pricing};
 
-/// Reading rates makes no record of its own: the key's count is for what owes an audit entry.
-const READ: Take = Take { tokens: 1, owes_entry: false };
 /// Rates in a page unless asked otherwise, and at most.
 const PAGE: (u64, u64) = (20, 100);
 /// Points of a volatility index: as market data may have them.
@@ -27,17 +24,17 @@ const EVENT_RISK_FACTOR: (u64, u64) = (0, 10);
 
 /// One ticker's rate.
 pub(crate) async fn get(app: &Pricing, call: Call<'_>, ticker: &str) -> Answer {
-    let admitted = admit(app, call, &presented(app, call)?, READ).await?;
-    let answer = with_security(app, call, &admitted, ticker, |security| rate(app, &security));
-    with_allowance(answer, admitted.admission.key.tier, admitted.admission.allowance)
+    let viewing = admit_viewer(app, call).await?;
+    let answer = with_security(app, call, &viewing, ticker, |security| rate(app, &security));
+    viewing.answer(answer)
 }
 
 /// One ticker's rate under a given volatility index or event risk factor.
 pub(crate) async fn what_if(app: &Pricing, call: Call<'_>, ticker: &str) -> Answer {
     let given = read_given(&query_fields(call.request));
-    let admitted = admit(app, call, &presented(app, call)?, READ).await?;
-    let answer = admitted.permitted.clone().and(given).and_then(|given| {
-        with_security(app, call, &admitted, ticker, |mut security| {
+    let viewing = admit_viewer(app, call).await?;
+    let answer = viewing.permitted.clone().and(given).and_then(|given| {
+        with_security(app, call, &viewing, ticker, |mut security| {
             if let Some(index) = given.volatility_index {
                 security.volatility_index = index;
                 security.data_sources.volatility = DataSource::given();
@@ -49,31 +46,31 @@ pub(crate) async fn what_if(app: &Pricing, call: Call<'_>, ticker: &str) -> Answ
             rate(app, &security)
         })
     });
-    with_allowance(answer, admitted.admission.key.tier, admitted.admission.allowance)
+    viewing.answer(answer)
 }
 
-/// A page of the rates that the key may see, in ticker order.
+/// A page of the rates that the caller may see, in ticker order.
 pub(crate) async fn list(app: &Pricing, call: Call<'_>) -> Answer {
     let page = read_page(&query_fields(call.request));
-    let admitted = admit(app, call, &presented(app, call)?, READ).await?;
-    let answer = admitted.permitted.clone().and(page).and_then(|page| {
-        let book = admitted.book.clone()?;
-        Reply::ok(&page_of(app, call, &admitted, &book, &page)?)
+    let viewing = admit_viewer(app, call).await?;
+    let answer = viewing.permitted.clone().and(page).and_then(|page| {
+        let book = viewing.book.clone()?;
+        Reply::ok(&page_of(app, call, &viewing, &book, &page)?)
     });
-    with_allowance(answer, admitted.admission.key.tier, admitted.admission.allowance)
+    viewing.answer(answer)
 }
 
 fn with_security(
     app: &Pricing,
     call: Call<'_>,
-    admitted: &Admitted,
+    viewing: &Viewing,
     ticker: &str,
     answer: impl FnOnce(Security<'_>) -> Result<RateBody, Problem>,
 ) -> Answer {
-    admitted.permitted.clone()?;
+    viewing.permitted.clone()?;
     let ticker = Ticker::parse(ticker).map_err(|error| Problem::invalid_field("ticker", error))?;
-    let book = admitted.book.clone()?;
-    let visible = admitted.admission.key.tickers.includes(&ticker);
+    let book = viewing.book.clone()?;
+    let visible = viewing.tickers.includes(&ticker);
     let security = book.find(&ticker, call.context.now, app.settings.rate_max_age).filter(|_| visible);
     Reply::ok(&answer(security.ok_or_else(Problem::ticker_not_found)?)?)
 }
@@ -140,13 +137,13 @@ fn read_cursor(cursor: &str) -> Option<Ticker> {
 fn page_of(
     app: &Pricing,
     call: Call<'_>,
-    admitted: &Admitted,
+    viewing: &Viewing,
     book: &Book,
     page: &Page,
 ) -> Result<RatePageBody, Problem> {
     let mut items = Vec::new();
     for ticker in book.page(page.after.as_ref()) {
-        if !admitted.admission.key.tickers.includes(ticker) {
+        if !viewing.tickers.includes(ticker) {
             continue;
         }
         let Some(security) = book.find(ticker, call.context.now, app.settings.rate_max_age) else { continue };

@@ -12,7 +12,7 @@ pub enum Handler {
     CalculateGet,
     /// A batch of quotes.
     CalculateBatch,
-    /// The rates a key may see, in pages.
+    /// The rates the caller may see, in pages.
     ListRates,
     /// One ticker's rate.
     GetRate,
@@ -29,7 +29,7 @@ pub enum Handler {
 }
 
 const CALCULATE: Access = Access::ApiKey(Permission::CalculateFees);
-const VIEW_RATES: Access = Access::ApiKey(Permission::ViewRates);
+const VIEW_RATES: Access = Access::ApiKeyOrToken(Permission::ViewRates);
 
 const fn route(method: &'static str, path: &'static str, access: Access, handler: Handler) -> Route<Handler> {
     Route { method, path, access, handler }

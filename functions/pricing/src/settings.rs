@@ -15,6 +15,16 @@ pub struct Settings {
     pub market_table: String,
     /// Table of audit entries (`AUDIT_TABLE`).
     pub audit_table: String,
+    /// Table of people and service accounts (`PEOPLE_TABLE`).
+    pub people_table: String,
+    /// Table of token issuers' public keys (`ISSUERS_TABLE`).
+    pub issuers_table: String,
+    /// Table in which failures are counted (`GUARD_TABLE`).
+    pub guard_table: String,
+    /// Whom a token must be for (`TOKEN_AUDIENCE`).
+    pub token_audience: String,
+    /// The issuer of staff's tokens (`STAFF_ISSUER`); none where it is empty.
+    pub staff_issuer: Option<String>,
     /// Age from which market data is flagged as stale (`RATE_MAX_AGE_HOURS`).
     pub rate_max_age: SignedDuration,
 }
@@ -34,6 +44,11 @@ impl Settings {
             clients_table: read("CLIENTS_TABLE")?,
             market_table: read("MARKET_TABLE")?,
             audit_table: read("AUDIT_TABLE")?,
+            people_table: read("PEOPLE_TABLE")?,
+            issuers_table: read("ISSUERS_TABLE")?,
+            guard_table: read("GUARD_TABLE")?,
+            token_audience: read("TOKEN_AUDIENCE")?,
+            staff_issuer: read("STAFF_ISSUER").ok(),
             rate_max_age: SignedDuration::from_hours(hours),
         })
     }

@@ -1,16 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 pub mod api_key;
+pub mod auth;
 pub mod body;
 pub mod context;
+pub mod failures;
+pub mod idempotency;
 pub mod logging;
 pub mod problem;
 pub mod response;
 pub mod route;
+pub mod step_up;
 
 pub use api_key::presented_key;
+pub use auth::{Caller, TokenVerifier, bearer};
 pub use body::{query_fields, read_fields};
 pub use context::RequestContext;
+pub use failures::Failures;
 pub use problem::{Code, Problem, ProblemBody};
 pub use response::{Answer, Reply, into_response};
 pub use route::{Access, Found, Missing, Route, Routes};

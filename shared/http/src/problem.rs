@@ -54,20 +54,42 @@ codes! {
     KeyExpired = "key_expired", 401, "API key expired";
     /// The right secret of a revoked key.
     KeyRevoked = "key_revoked", 401, "API key revoked";
-    /// The key does not permit it.
+    /// The right secret of a successor whose receipt is not confirmed.
+    KeyNotConfirmed = "key_not_confirmed", 401, "API key not confirmed";
+    /// The right secret of a key that the client's contact froze.
+    KeyFrozen = "key_frozen", 401, "API key frozen";
+    /// The caller does not hold the permission.
     NotPermitted = "not_permitted", 403, "Not permitted";
     /// The request names another client than the key's.
     ClientMismatch = "client_mismatch", 403, "Another client's data";
+    /// The action needs a current code of the caller's second factor, and none was sent.
+    StepUpRequired = "step_up_required", 403, "Second factor required";
+    /// The code is wrong, or was used before.
+    StepUpFailed = "step_up_failed", 403, "Second factor refused";
+    /// The caller has no second factor yet.
+    StepUpNotEnrolled = "step_up_not_enrolled", 403, "Second factor not enrolled";
+    /// The caller may not approve this: it made it, it is about its own access, or it lacks the capacity.
+    ApprovalNotAllowed = "approval_not_allowed", 403, "Approval not allowed";
     /// No such ticker, or not one the key may see.
     TickerNotFound = "ticker_not_found", 404, "Ticker not found";
+    /// What the path names does not exist, or not for the caller.
+    ResourceNotFound = "resource_not_found", 404, "Not found";
     /// No route has this path.
     RouteNotFound = "route_not_found", 404, "Not found";
     /// The path has routes, with other methods.
     MethodNotAllowed = "method_not_allowed", 405, "Method not allowed";
+    /// The state is not one from which this can be done, or something else changed it meanwhile.
+    Conflict = "conflict", 409, "Conflict";
     /// The body is longer than the route takes.
     BodyTooLarge = "body_too_large", 413, "Body too large";
     /// The body is not `application/json`.
     UnsupportedMediaType = "unsupported_media_type", 415, "Unsupported media type";
+    /// The idempotency key was used for another request.
+    IdempotencyMismatch = "idempotency_mismatch", 422, "Idempotency key reused";
+    /// Too many wrong codes; the second factor is locked for a while.
+    StepUpLocked = "step_up_locked", 429, "Second factor locked";
+    /// Too many failures came from here.
+    TooManyFailures = "too_many_failures", 429, "Too many failures";
     /// The key's bucket does not hold that many tokens.
     RateLimited = "rate_limited", 429, "Too many requests";
     /// The engine's own fault; trying again will not help.
@@ -128,10 +150,10 @@ impl Problem {
         Self::new(Code::MalformedBody, "The body must be one JSON object in UTF-8.")
     }
 
-    /// No usable credential. One text, whatever was wrong.
+    /// No usable credential. One text, whatever was wrong and whatever kind the route takes.
     #[must_use]
     pub fn not_authenticated() -> Self {
-        Self::new(Code::NotAuthenticated, "A valid API key is required in X-API-Key.")
+        Self::new(Code::NotAuthenticated, "A valid credential is required.")
     }
 
     /// The right secret of a key past its end.
@@ -146,16 +168,88 @@ impl Problem {
         Self::new(Code::KeyRevoked, "The API key was revoked.")
     }
 
-    /// The key does not permit it.
+    /// The right secret of a successor whose receipt is not confirmed.
+    #[must_use]
+    pub fn key_not_confirmed() -> Self {
+        Self::new(Code::KeyNotConfirmed, "The API key takes effect once its receipt is confirmed.")
+    }
+
+    /// The right secret of a frozen key.
+    #[must_use]
+    pub fn key_frozen() -> Self {
+        Self::new(Code::KeyFrozen, "The API key is frozen.")
+    }
+
+    /// The credential does not permit it.
     #[must_use]
     pub fn not_permitted() -> Self {
-        Self::new(Code::NotPermitted, "The API key does not permit this.")
+        Self::new(Code::NotPermitted, "The credential does not permit this.")
     }
 
     /// The request names another client than the key's.
     #[must_use]
     pub fn client_mismatch() -> Self {
         Self::new(Code::ClientMismatch, "The API key belongs to another client than the request names.")
+    }
+
+    /// A code of the second factor is needed, and none was sent.
+    #[must_use]
+    pub fn step_up_required() -> Self {
+        Self::new(Code::StepUpRequired, "A current code of your second factor is required in X-MFA-TOTP.")
+    }
+
+    /// The code is wrong, or was used before. One text for both.
+    #[must_use]
+    pub fn step_up_failed() -> Self {
+        Self::new(Code::StepUpFailed, "The code was not accepted.")
+    }
+
+    /// The caller has no second factor.
+    #[must_use]
+    pub fn step_up_not_enrolled() -> Self {
+        Self::new(Code::StepUpNotEnrolled, "A second factor must be enrolled first.")
+    }
+
+    /// Too many codes were wrong.
+    #[must_use]
+    pub fn step_up_locked(retry_after_seconds: u64) -> Self {
+        Self {
+            retry_after_seconds: Some(retry_after_seconds),
+            ..Self::new(Code::StepUpLocked, "Too many codes were wrong.")
+        }
+    }
+
+    /// The caller's approval does not count, for the reason in `detail`.
+    #[must_use]
+    pub fn approval_not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(Code::ApprovalNotAllowed, detail)
+    }
+
+    /// What the path or the body names does not exist, or not for the caller.
+    #[must_use]
+    pub fn resource_not_found() -> Self {
+        Self::new(Code::ResourceNotFound, "There is no such resource.")
+    }
+
+    /// The state does not allow it, or changed meanwhile, as `detail` says.
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(Code::Conflict, detail)
+    }
+
+    /// The idempotency key belongs to another request.
+    #[must_use]
+    pub fn idempotency_mismatch() -> Self {
+        Self::new(Code::IdempotencyMismatch, "The Idempotency-Key was used for another request.")
+    }
+
+    /// Too many requests from the same source, or in the same name, were refused.
+    #[must_use]
+    pub fn too_many_failures(retry_after_seconds: u64) -> Self {
+        Self {
+            retry_after_seconds: Some(retry_after_seconds),
+            ..Self::new(Code::TooManyFailures, "Too many requests were refused. A valid credential is still taken.")
+        }
     }
 
     /// No such ticker, or not one the key may see.
@@ -268,6 +362,8 @@ impl From<Refusal> for Problem {
             Refusal::NotAuthenticated => Self::not_authenticated(),
             Refusal::Revoked => Self::key_revoked(),
             Refusal::Expired => Self::key_expired(),
+            Refusal::NotConfirmed => Self::key_not_confirmed(),
+            Refusal::Frozen => Self::key_frozen(),
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::problem::Problem;
 
 const JSON: &str = "application/json";
 const PROBLEM_JSON: &str = "application/problem+json";
-const CHALLENGE: &str = r#"ApiKey realm="borrow-rate-engine""#;
+/// Every kind of credential that there is, whatever the route takes: a 401 tells nothing of the route either.
+const CHALLENGE: &str = r#"ApiKey realm="borrow-rate-engine", Bearer realm="borrow-rate-engine""#;
 
 /// On every answer: it is for one caller, it is not a page, and nothing may frame, guess or keep it.
 const SECURITY_HEADERS: [(&str, &str); 6] = [
@@ -35,6 +36,8 @@ pub struct Reply {
     pub body: String,
     /// What the caller can pace itself by.
     pub allowance: Option<(Tier, Allowance)>,
+    /// The path of what was created.
+    pub location: Option<String>,
 }
 
 impl Reply {
@@ -46,9 +49,14 @@ impl Reply {
     /// Another status with `body` as JSON: a readiness check that fails is an answer, not a problem.
     pub fn with_status(status: u16, body: &impl Serialize) -> Answer {
         match serde_json::to_string(body) {
-            Ok(body) => Ok(Self { status, body, allowance: None }),
+            Ok(body) => Ok(Self { status, body, allowance: None, location: None }),
             Err(error) => Err(Problem::internal(format!("answer cannot be written: {error}"))),
         }
+    }
+
+    /// 201 with `body` as JSON, and where what was created is found.
+    pub fn created(location: impl Into<String>, body: &impl Serialize) -> Answer {
+        Self::with_status(201, body).map(|reply| Self { location: Some(location.into()), ..reply })
     }
 }
 
@@ -83,7 +91,12 @@ pub fn into_response(answer: Answer, context: &RequestContext) -> Response<Body>
         insert(&mut headers, HeaderName::from_static("x-correlation-id"), id);
     }
     let (body, content_type, allowance) = match answer {
-        Ok(reply) => (reply.body, JSON, reply.allowance),
+        Ok(reply) => {
+            if let Some(location) = &reply.location {
+                insert(&mut headers, header::LOCATION, location);
+            }
+            (reply.body, JSON, reply.allowance)
+        }
         Err(problem) => {
             problem_headers(&mut headers, &problem, status);
             // Strings and numbers only: writing them cannot fail.

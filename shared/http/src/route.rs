@@ -10,6 +10,14 @@ pub enum Access {
     Anyone,
     /// The holder of an API key with this permission.
     ApiKey(Permission),
+    /// The holder of an API key with this permission, or a person or service account with it, by token.
+    ApiKeyOrToken(Permission),
+    /// A person or service account with this permission, by token.
+    Token(Permission),
+    /// The same, with a current code of the person's second factor.
+    SteppedUp(Permission),
+    /// Who holds a secret made for this route, which the handler judges: a key to claim with, a one-time code, a client secret.
+    Possession,
 }
 
 /// One route.

@@ -33,7 +33,7 @@ async fn whatever_is_wrong_with_a_key_the_answer_is_one_and_the_same() {
     let other_environment = key("prod", ID, 1);
     let unknown = key(ENVIRONMENT, [9; 9], 1);
     let long = "x".repeat(5000);
-    for presented in [
+    for (number, presented) in [
         "",
         " ",
         "x",
@@ -49,20 +49,24 @@ async fn whatever_is_wrong_with_a_key_the_answer_is_one_and_the_same() {
         wrong_secret.expose(),
         other_environment.expose(),
         unknown.expose(),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         for process in [&api.pricing, &api.process()] {
-            let call = Call::post(CALCULATE, position("AAPL")).key(presented);
+            let call = Call::post(CALCULATE, position("AAPL")).key(presented).from(&format!("192.0.2.{number}"));
             let answer = api.send_to(process, &call).await;
             assert_eq!((answer.status, answer.alike()), (401, expected.alike()), "{presented:.80}");
             let names = |answer: &Answer| answer.headers.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
             assert_eq!(names(&answer), names(&expected));
         }
     }
+    let elsewhere = "198.51.100.1";
     for header in ["Authorization", "X-Api-Token", "Cookie"] {
-        let answer = api.send(&Call::get(RATES).header(header, held.expose())).await;
-        assert_eq!(answer.alike(), expected.alike(), "{header} is no credential");
+        let answer = api.send(&Call::get(RATES).header(header, held.expose()).from(elsewhere)).await;
+        assert_eq!(answer.alike(), expected.alike(), "{header} is no place for a key");
     }
-    let in_query = api.send(&Call::get(RATES).query("api_key", held.expose())).await;
+    let in_query = api.send(&Call::get(RATES).query("api_key", held.expose()).from(elsewhere)).await;
     assert_eq!(in_query.alike(), expected.alike());
 }
 
@@ -70,7 +74,7 @@ async fn whatever_is_wrong_with_a_key_the_answer_is_one_and_the_same() {
 async fn a_caller_without_a_key_learns_nothing_of_the_request_s_other_faults() {
     let api = Api::start().await;
     let expected = api.send(&Call::get(RATES)).await.alike();
-    for call in [
+    for (number, call) in [
         Call::post(CALCULATE, "{"),
         Call::post(CALCULATE, "x".repeat(70_000)),
         Call::post(CALCULATE, position("AAPL")).header("content-type", "text/plain"),
@@ -78,32 +82,41 @@ async fn a_caller_without_a_key_learns_nothing_of_the_request_s_other_faults() {
         Call::get("/api/v1/rates/NOSUCH"),
         Call::get("/api/v1/rates/A..B"),
         Call::get(RATES).query("limit", "x"),
-    ] {
-        let answer = api.send(&call).await;
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = api.send(&call.clone().from(&format!("192.0.2.{number}"))).await;
         assert_eq!((answer.status, answer.alike()), (401, expected.clone()), "{call:?}");
     }
 }
 
 #[tokio::test]
-async fn malformed_and_mistyped_keys_cost_no_call_and_a_wrong_secret_only_the_first() {
+async fn malformed_and_mistyped_keys_cost_no_look_up_and_a_wrong_secret_only_the_first() {
     let api = Api::start().await;
     let held = key(ENVIRONMENT, ID, 1);
     api.plant(&api.key, &held).await;
     quote_with(&api, held.expose()).await.expect(200);
     api.wire().reset();
+    let guess = |presented: &str, address: &str| Call::get(RATES).key(presented).from(address);
     for presented in ["", "x", &mistyped(held.expose()), key("prod", ID, 1).expose()] {
-        quote_with(&api, presented).await.problem(401, "not_authenticated");
+        api.send(&guess(presented, "192.0.2.1")).await.problem(401, "not_authenticated");
     }
     for secret in 2..20 {
-        quote_with(&api, key(ENVIRONMENT, ID, secret).expose()).await.problem(401, "not_authenticated");
+        let presented = key(ENVIRONMENT, ID, secret);
+        let answer = api.send(&guess(presented.expose(), &format!("192.0.2.{secret}"))).await;
+        assert!(matches!(answer.status, 401 | 429), "{answer:?}");
     }
-    assert_eq!(api.wire().total(), 0, "the key's hash was known");
+    assert_eq!(api.wire().sent().get("UpdateItem"), Some(&1), "the refusals, counted together: the hash was known");
+    api.wire().reset();
     let cold = api.process();
     for secret in 2..20 {
-        let call = Call::get(RATES).key(key(ENVIRONMENT, ID, secret).expose());
-        api.send_to(&cold, &call).await.problem(401, "not_authenticated");
+        let presented = key(ENVIRONMENT, ID, secret);
+        let answer = api.send_to(&cold, &guess(presented.expose(), &format!("192.0.2.{secret}"))).await;
+        assert!(matches!(answer.status, 401 | 429), "{answer:?}");
     }
-    assert_eq!(api.wire().sent().get("UpdateItem"), Some(&1), "the first refusal told the hash");
+    assert_eq!(api.wire().sent().get("UpdateItem"), Some(&2), "and the first one, whose refusal told the hash");
+    quote_with(&api, held.expose()).await.expect(200);
 }
 
 #[tokio::test]

@@ -119,7 +119,9 @@ async fn the_terms_in_force_are_used_and_new_ones_from_the_next_quote() {
         "effective_from": "2026-01-15T23:00:00Z"}"#;
     let fields = Fields::from_json(fields).unwrap();
     let client_id = CLIENT.to_owned().try_into().unwrap();
-    api.directory.add_terms(&client_id, &fields, &operator(), api.now()).await.unwrap();
+    let more = serde_json::Map::new();
+    let prepared = api.directory.add_terms(&client_id, &fields, more, &operator(), api.now()).await.unwrap();
+    api.directory.commit(prepared).await.unwrap();
     assert_eq!(api.quote("AAPL").await.expect(200)["terms_version"], 1, "not in effect yet");
     api.clock.advance(SignedDuration::from_hours(1));
     let body = api.quote("AAPL").await.expect(200);

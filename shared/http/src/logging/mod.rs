@@ -13,9 +13,11 @@ mod event_type;
 mod layer;
 mod level;
 mod line;
+mod security;
 
 pub use access::{AccessLog, log_access, request_span};
 pub use event_type::EventType;
 pub use layer::{JsonLines, announce_retention, init};
 pub use level::{LevelFilter, is_ours};
 pub use line::{Line, format_line};
+pub use security::{SecurityEvent, security_event};
