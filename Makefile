@@ -4,13 +4,19 @@ TOOLS = $(PYTHON) infra/local/tools.py
 export SAM_CLI_TELEMETRY = 0
 VENV = PATH="$(CURDIR)/.venv/bin:$$PATH"
 
-.PHONY: run stop test e2e lint release
+.PHONY: run stop token totp test e2e lint release
 
 run: ## the whole stack on this machine: a priced quote, and the curl that repeats it (PORT=4566)
 	@$(TOOLS) && .venv/bin/python -m infra.local run
 
 stop: ## ends it and forgets its state
 	@$(TOOLS) && .venv/bin/python -m infra.local stop
+
+token: ## an access token of one of the local stack's people (WHO=alice, bob or carol)
+	@$(TOOLS) && .venv/bin/python -m infra.local token $(WHO)
+
+totp: ## a code of that person's second factor that was not used yet (WHO=bootstrap too)
+	@$(TOOLS) && .venv/bin/python -m infra.local totp $(WHO)
 
 test: ## everything; the e2e suite last
 	cargo test --workspace

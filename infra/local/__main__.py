@@ -1,10 +1,14 @@
-"""`python -m infra.local run|stop|release`: what the make targets of these names do once `.venv` is there."""
+"""`python -m infra.local run|stop|release`: what the make targets of these names do once `.venv` is there.
+
+`python -m infra.local token NAME` and `totp NAME` print what a made-up person would have from the company's issuer and from an
+authenticator.
+"""
 
 import json
 import sys
 import time
 
-from . import access, stack
+from . import access, people, stack, staff, totp
 from . import release as release_build
 from .console import StepFailed, step
 from .settings import ROOT, local
@@ -32,13 +36,28 @@ def release() -> None:
     release_build.release(local())
 
 
+def token(name: str) -> None:
+    print(staff.token(local(), name, people.roles(name)))
+
+
+def code(name: str) -> None:
+    print(totp.code(local(), name))
+
+
+USAGE = "usage: python -m infra.local run|stop|release, or token|totp NAME"
+
+
 def main() -> None:
     commands = {"run": run, "stop": stop, "release": release}
-    command = commands.get(sys.argv[1] if len(sys.argv) == 2 else "")
-    if command is None:
-        sys.exit(f"usage: python -m infra.local {{{'|'.join(commands)}}}")
+    of_a_person = {"token": token, "totp": code}
     try:
-        command()
+        match sys.argv[1:]:
+            case [name] if name in commands:
+                commands[name]()
+            case [name, person] if name in of_a_person:
+                of_a_person[name](person)
+            case _:
+                sys.exit(USAGE)
     except StepFailed as failure:
         sys.exit(f"\n{failure}")
     except KeyboardInterrupt:

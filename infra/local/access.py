@@ -7,11 +7,10 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from . import deploy
+from . import deploy, people
 from .console import StepFailed
 from .settings import Settings, read_env_file, write_env_file
 
-CLIENT = "demo"
 QUOTE = {"ticker": "AAPL", "position_value": "100000", "loan_days": 30}
 # A quote may be asked for before the functions have seen the import.
 QUOTE_SECONDS = 20
@@ -23,11 +22,14 @@ def prepare(settings: Settings) -> dict[str, str]:
     values = {
         "BASE_URL": base,
         "API_URL": f"{base}/api/v1",
+        "ADMIN_URL": f"{base}/admin",
+        "TOKEN_URL": f"{base}/api/v1/oauth/token",
+        "ENGINE_API_URL": base,
         **settings.operator_variables(),
     }
     key = read_env_file(settings).get("API_KEY")
     if not key or not _accepted(values["API_URL"], key):
-        key = _new_key(settings)
+        key = people.key(settings)
     values["API_KEY"] = key
     write_env_file(settings, values)
     return values
@@ -67,28 +69,6 @@ def _accepted(api: str, key: str) -> bool:
             return answer.status == 200
     except OSError:
         return False
-
-
-def _new_key(settings: Settings) -> str:
-    _engine(
-        settings,
-        ["clients", "create", "--client-id", CLIENT, "--name", "Demo Fund"]
-        + ["--markup", "5", "--fee-type", "FLAT", "--fee-amount", "25", "--json"],
-        but_for="exists",
-    )
-    issued = _engine(
-        settings,
-        ["keys", "create", "--client-id", CLIENT]
-        + ["--rate-limit", "1000", "--expiry-days", "90", "--json"],
-    )
-    return json.loads(issued)["api_key"]
-
-
-def _engine(settings: Settings, arguments: list[str], but_for: str = "") -> str:
-    done = deploy.engine(settings, *arguments)
-    if done.returncode != 0 and not (but_for and but_for in done.stderr + done.stdout):
-        raise StepFailed(f"engine {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def _post(url: str, key: str, body: dict[str, Any]) -> tuple[int, Any]:

@@ -23,6 +23,8 @@ def complete(settings: Settings) -> None:
     stack = _Stack(settings)
     for name, properties in stack.of_type("AWS::DynamoDB::Table"):
         _table(stack, stack.resolve({"Ref": name}), properties)
+    for name, properties in stack.of_type("AWS::SNS::Topic"):
+        _topic(stack, stack.resolve({"Ref": name}), properties)
     for name, properties in stack.of_type("AWS::S3::Bucket"):
         _bucket(stack, stack.resolve({"Ref": name}), properties)
     for name, properties in stack.of_type("AWS::ApiGateway::RestApi"):
@@ -30,7 +32,7 @@ def complete(settings: Settings) -> None:
 
 
 def _table(stack: "_Stack", table: str, properties: dict[str, Any]) -> None:
-    """Point-in-time recovery, encryption, resource policy."""
+    """Point-in-time recovery, encryption, resource policy, time to live."""
     dynamodb = stack.client("dynamodb")
     dynamodb.update_continuous_backups(
         TableName=table,
@@ -52,6 +54,19 @@ def _table(stack: "_Stack", table: str, properties: dict[str, Any]) -> None:
             ResourceArn=dynamodb.describe_table(TableName=table)["Table"]["TableArn"],
             Policy=json.dumps(stack.resolve(policy["PolicyDocument"])),
         )
+    if lifetime := properties.get("TimeToLiveSpecification"):
+        dynamodb.update_time_to_live(
+            TableName=table, TimeToLiveSpecification=stack.resolve(lifetime)
+        )
+
+
+def _topic(stack: "_Stack", topic: str, properties: dict[str, Any]) -> None:
+    """Encryption."""
+    stack.client("sns").set_topic_attributes(
+        TopicArn=topic,
+        AttributeName="KmsMasterKeyId",
+        AttributeValue=stack.resolve(properties["KmsMasterKeyId"]),
+    )
 
 
 def _bucket(stack: "_Stack", bucket: str, properties: dict[str, Any]) -> None:

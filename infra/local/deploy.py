@@ -1,13 +1,20 @@
 """Deploys the built template to the emulator with SAM, as it would be to AWS."""
 
+import json
 import subprocess
+import uuid
+from datetime import datetime, timezone
 from pathlib import Path
 
 import boto3
+import tomlkit
 from botocore.exceptions import ClientError
 
-from . import build, console
+from . import build, console, staff
+from .console import StepFailed
 from .settings import REGION, ROOT, Settings
+
+SAMCONFIG = ROOT / "samconfig.toml"
 
 
 def deploy(settings: Settings, log: Path) -> None:
@@ -15,8 +22,40 @@ def deploy(settings: Settings, log: Path) -> None:
     command = ["sam", "deploy", "--region", REGION, "--stack-name", settings.stack]
     command += ["--template-file", str(template)]
     # Named, because SAM looks for it beside the template, which is the built one.
-    command += ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
+    command += ["--config-file", str(SAMCONFIG), "--config-env", "local"]
+    command += ["--parameter-overrides", *_parameters(settings)]
     console.run(command, settings.operator_env(), ROOT, log)
+
+
+def _parameters(settings: Settings) -> list[str]:
+    """Those of samconfig.toml, which overrides on the command line replace, and those of this stack alone."""
+    local = tomlkit.parse(SAMCONFIG.read_text()).unwrap()["local"]
+    # SAM reads YAML, which JSON is: nothing has to be quoted.
+    file = settings.state / "parameters.yaml"
+    file.write_text(json.dumps(staff.parameters(settings)))
+    return [local["deploy"]["parameters"]["parameter_overrides"], f"file://{file}"]
+
+
+def invoke(settings: Settings, function: str) -> None:
+    """Calls a function of the stack as its schedule does."""
+    event = {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "source": "aws.events",
+        "detail-type": "Scheduled Event",
+        "account": "000000000000",
+        "region": REGION,
+        "time": f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
+        "resources": [],
+        "detail": {},
+    }
+    answer = client(settings, "lambda").invoke(
+        FunctionName=f"{settings.stack}-{function}",
+        Qualifier="live",
+        Payload=json.dumps(event).encode(),
+    )
+    if "FunctionError" in answer:
+        raise StepFailed(f"{function}: {answer['Payload'].read().decode()}")
 
 
 def is_beyond_repair(settings: Settings) -> bool:

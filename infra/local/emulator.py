@@ -56,10 +56,15 @@ def stop(settings: Settings) -> bool:
     pid = _running_pid(settings)
     if pid:
         _end(pid)
-    # Logs and build results stay; what belonged to the stack goes, its operator's secret key included.
+    # Logs and build results stay; what belonged to the stack goes, every key and secret included.
     for directory in ("data", "samples"):
         shutil.rmtree(settings.state / directory, ignore_errors=True)
-    for file in (_pid_file(settings), settings.operator_file):
+    for file in (
+        _pid_file(settings),
+        settings.operator_file,
+        settings.staff_key_file,
+        settings.factors_file,
+    ):
         file.unlink(missing_ok=True)
     return pid is not None
 

@@ -41,6 +41,16 @@ class Settings:
         return self.state / "operator.json"
 
     @property
+    def staff_key_file(self) -> Path:
+        """The private key of the local staff issuer."""
+        return self.state / "staff-issuer.pem"
+
+    @property
+    def factors_file(self) -> Path:
+        """Second factors of the made-up people: their secrets, and the last step of each that was used."""
+        return self.state / "factors.json"
+
+    @property
     def env_file(self) -> Path:
         """What scripts and the CLI read. That of `make run` has the short name."""
         return (
@@ -89,11 +99,8 @@ class Settings:
         """The operator's secret key: made once for a stack's state, and gone with it."""
         file = self.operator_file
         if not file.exists():
-            self.state.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(
-                os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
-            ) as out:
-                json.dump({"secret_access_key": secrets.token_urlsafe(30)}, out)
+            made = {"secret_access_key": secrets.token_urlsafe(30)}
+            write_private(file, json.dumps(made))
         return json.loads(file.read_text())["secret_access_key"]
 
 
@@ -115,13 +122,17 @@ def read_env_file(settings: Settings) -> dict[str, str]:
 
 
 def write_env_file(settings: Settings, values: dict[str, str]) -> None:
-    """Holds a key and credentials: readable by its owner alone from its first byte."""
-    settings.env_file.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(f"{name}={value}\n" for name, value in values.items())
-    temporary = settings.env_file.with_suffix(".new")
+    write_private(settings.env_file, text)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Holds a key or credentials: readable by its owner alone from its first byte, and never half written."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     with os.fdopen(
         os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
     ) as out:
         out.write(text)
-    temporary.replace(settings.env_file)
+    temporary.replace(file)

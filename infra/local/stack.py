@@ -23,9 +23,11 @@ def up(settings: Settings) -> dict[str, str]:
     with step(f"deploying {settings.stack} (sam deploy)", log):
         deploy.deploy(settings, log)
         complete.complete(settings)
+    with step("mirroring the keys of token issuers (issuer-keys)"):
+        deploy.invoke(settings, "issuer-keys")
     with step("importing sample market data (engine import)"):
         sample.import_samples(settings)
-    with step("preparing a client and its key (engine clients, engine keys)"):
+    with step("preparing people, a client and its key (over HTTP)"):
         return access.prepare(settings)
 
 
