@@ -9,6 +9,7 @@ use engine_core::field::FieldError;
 use engine_core::quote::ReplayError;
 use market_data::ImportError;
 
+use crate::api::Refusal;
 use crate::exit::Exit;
 
 /// Why a command could not do what was asked.
@@ -42,6 +43,41 @@ pub(crate) enum Error {
     /// Nothing says where the stack is.
     #[error("no AWS region: set AWS_REGION, or choose a profile that has one with AWS_PROFILE")]
     NoRegion,
+    /// Nothing says where the API is.
+    #[error("no API: set ENGINE_API_URL, or give --api-url")]
+    NoApi,
+    /// What should say where the API is does not. It is not quoted: it may hold a password.
+    #[error("the address of the API must be as https://api.example.com, without user, query or fragment")]
+    NotAnApiUrl,
+    /// Nothing says who calls.
+    #[error("no token: set ENGINE_TOKEN, or give --token-file")]
+    NoToken,
+    /// Nothing says which client calls.
+    #[error("no API key: set ENGINE_API_KEY or API_KEY")]
+    NoKey,
+    /// Nobody is there to give a code.
+    #[error("no code of the second factor: give one with --totp or ENGINE_TOTP")]
+    NoCode,
+    /// A secret was shown, and its first code was not given.
+    #[error("no first code was given; once you have one: engine principals enrol {principal_id} --code CODE")]
+    NoFirstCode {
+        /// Whose second factor.
+        principal_id: String,
+    },
+    /// A place that should hold a token, a key or a code. What it holds is not quoted.
+    #[error("{0} holds no secret: it must be one word of visible ASCII characters")]
+    NotASecret(String),
+    /// The API understood and refused.
+    #[error("{0}")]
+    Api(Box<Refusal>),
+    /// The API could not be reached, or its answer was lost.
+    #[error("{cause}; check --api-url, or try again{}", if *.changing { ", having looked whether it was done" } else { "" })]
+    Unanswered {
+        /// The client's account of it.
+        cause: String,
+        /// Whether the call was one that changes something.
+        changing: bool,
+    },
     /// AWS understood and refused.
     #[error("{operation} was refused: {cause}; check the credentials, their permissions, the region and --stack")]
     Refused {
@@ -118,10 +154,14 @@ pub(crate) enum Error {
 }
 
 /// Refused fields as the options that gave them.
-fn options(errors: &[FieldError]) -> String {
-    let option = |error: &FieldError| match error.field.as_str() {
-        "markup_percentage" => format!("--markup {}", error.message),
-        field => format!("--{} {}", field.replace('_', "-"), error.message),
+pub(crate) fn options(errors: &[FieldError]) -> String {
+    let option = |error: &FieldError| {
+        let option = match error.field.rsplit('.').next().unwrap_or_default() {
+            "markup_percentage" => "markup".to_owned(),
+            "mfaTotp" => "totp".to_owned(),
+            field => field.replace('_', "-"),
+        };
+        format!("--{option} {}", error.message)
     };
     errors.iter().map(option).collect::<Vec<_>>().join("; ")
 }
@@ -151,7 +191,8 @@ impl Error {
     /// The exit status that scripts see.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Unavailable { .. } | Self::NotImported { .. } => Exit::Unavailable,
+            Self::Unavailable { .. } | Self::Unanswered { .. } | Self::NotImported { .. } => Exit::Unavailable,
+            Self::Api(refusal) => refusal.exit(),
             _ if self.is_broken_pipe() => Exit::Done,
             _ => Exit::Failed,
         }

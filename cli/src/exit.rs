@@ -9,7 +9,7 @@ Exit status:
   1  not done, or done in part: what and why is on standard error
   2  the command line itself is wrong
   3  a file was quarantined until a person accepts it
-  4  AWS did not answer, or not in time: try again";
+  4  AWS or the API did not answer, or not in time, or not so often: try again";
 
 /// How a command ended, as scripts see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,14 +1,23 @@
 #![doc = include_str!("../README.md")]
 
+mod api;
+mod break_glass;
 mod clients;
 mod error;
 mod exit;
 mod import;
+mod input;
 mod keys;
 mod price;
+mod principals;
+mod render;
 mod replay;
+mod requests;
+mod review;
+mod service_accounts;
 mod show;
 mod stack;
+mod token;
 
 use std::future::Future;
 
@@ -32,9 +41,16 @@ pub struct Arguments {
 enum Command {
     Price(price::PriceArguments),
     Import(import::ImportArguments),
-    Clients(clients::ClientsArguments),
-    Keys(keys::KeysArguments),
     Replay(replay::ReplayArguments),
+    Token(token::TokenArguments),
+    Keys(keys::KeysArguments),
+    Clients(clients::ClientsArguments),
+    Principals(principals::PrincipalsArguments),
+    Requests(requests::RequestsArguments),
+    ServiceAccounts(service_accounts::ServiceAccountsArguments),
+    Roles(review::RolesArguments),
+    AccessReview(review::AccessReviewArguments),
+    BreakGlass(break_glass::BreakGlassArguments),
 }
 
 /// Runs one command and says on standard error what went wrong.
@@ -44,9 +60,16 @@ pub fn run(arguments: Arguments) -> Exit {
     let done = match arguments.command {
         Command::Price(arguments) => price::run(&arguments),
         Command::Import(arguments) => wait(import::run(stack, arguments)),
-        Command::Clients(arguments) => wait(clients::run(stack, arguments)),
-        Command::Keys(arguments) => wait(keys::run(stack, arguments)),
         Command::Replay(arguments) => wait(replay::run(stack, arguments)),
+        Command::Token(arguments) => wait(token::run(stack, arguments)),
+        Command::Keys(arguments) => wait(keys::run(arguments)),
+        Command::Clients(arguments) => wait(clients::run(arguments)),
+        Command::Principals(arguments) => wait(principals::run(arguments)),
+        Command::Requests(arguments) => wait(requests::run(arguments)),
+        Command::ServiceAccounts(arguments) => wait(service_accounts::run(arguments)),
+        Command::Roles(arguments) => wait(review::roles(arguments)),
+        Command::AccessReview(arguments) => wait(review::access(arguments)),
+        Command::BreakGlass(arguments) => wait(break_glass::run(stack, arguments)),
     };
     done.unwrap_or_else(|error| {
         if !error.is_broken_pipe() {
@@ -56,7 +79,7 @@ pub fn run(arguments: Arguments) -> Exit {
     })
 }
 
-/// Runs a command that talks to AWS.
+/// Runs a command that talks to AWS or to the API.
 fn wait(command: impl Future<Output = Result<Exit, Error>>) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Error::Runtime)?.block_on(command)

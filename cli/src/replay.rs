@@ -90,8 +90,8 @@ fn show_replay(quote_id: QuoteId, replay: &Replay, json: bool) -> Result<(), Err
     ])?;
     show::line("")?;
     show::table(
-        ["figure", "recorded", "recomputed", ""],
-        [false, true, true, false],
+        &["figure", "recorded", "recomputed", ""],
+        &[false, true, true, false],
         &figures(&recorded.price, &replay.recomputed),
     )?;
     show::line(result)

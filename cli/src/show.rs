@@ -24,18 +24,23 @@ pub(crate) fn line(text: &str) -> Result<(), Error> {
 }
 
 /// Writes rows under a header, each column as wide as its widest cell; `right` says which columns hold numbers.
-pub(crate) fn table<const N: usize>(header: [&str; N], right: [bool; N], rows: &[[String; N]]) -> Result<(), Error> {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([header[column].len()]).max().unwrap_or(0)
+pub(crate) fn table(header: &[&str], right: &[bool], rows: &[impl AsRef<[String]>]) -> Result<(), Error> {
+    let width = |(column, name): (usize, &&str)| {
+        let cells = rows.iter().filter_map(|row| row.as_ref().get(column)).map(|cell| cell.chars().count());
+        cells.chain([name.len()]).max().unwrap_or(0)
     };
-    let widths: [usize; N] = std::array::from_fn(width);
+    let widths: Vec<usize> = header.iter().enumerate().map(width).collect();
     let mut output = io::stdout().lock();
-    let mut write = |cells: [&str; N]| {
+    let mut write = |cells: &mut dyn Iterator<Item = &str>| {
         let pad = |((cell, width), right)| if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
-        let line: Vec<String> = cells.into_iter().zip(widths).zip(right).map(pad).collect();
+        let line: Vec<String> = cells.zip(widths.iter().copied()).zip(right.iter().copied()).map(pad).collect();
         writeln!(output, "{}", line.join("  ").trim_end())
     };
-    write(header).map_err(Error::Write)?;
-    rows.iter().try_for_each(|row| write(std::array::from_fn(|column| row[column].as_str()))).map_err(Error::Write)
+    write(&mut header.iter().copied()).map_err(Error::Write)?;
+    rows.iter().try_for_each(|row| write(&mut row.as_ref().iter().map(String::as_str))).map_err(Error::Write)
+}
+
+/// Text from elsewhere with nothing in it that a terminal would obey.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

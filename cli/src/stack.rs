@@ -1,7 +1,11 @@
 //! The deployed stack: what its parts are called, and who is asking.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_s3::Client as S3;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use clap::Args;
@@ -11,8 +15,14 @@ use engine_aws::directory::{Directory, DirectoryTables};
 use engine_aws::secrets::SecretStore;
 use engine_core::audit::{Actor, ActorType, EntryId, SecretKey};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::error::Error;
+
+/// The alias of a function that serves.
+const ALIAS: &str = "live";
+/// Longest wait for a function: a cold start and what it does.
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Which stack a command is about.
 #[derive(Clone, Debug, Args)]
@@ -69,6 +79,30 @@ impl Stack {
     /// The bucket into which market data files go.
     pub(crate) fn market_bucket(&self, account: &str) -> String {
         format!("{}-market-{account}-{}", self.name, self.region)
+    }
+
+    /// Asks one of the stack's functions, once: a second factor's code in the question is no good the second time.
+    pub(crate) async fn invoke(&self, function: &str, question: &Value) -> Result<Value, Error> {
+        const OPERATION: &str = "lambda:Invoke";
+        let timeout = TimeoutConfig::builder().operation_attempt_timeout(INVOKE_TIMEOUT).build();
+        let config = aws_sdk_lambda::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeout)
+            .build();
+        let answer = aws_sdk_lambda::Client::from_conf(config)
+            .invoke()
+            .function_name(format!("{}-{function}", self.name))
+            .qualifier(ALIAS)
+            .payload(Blob::new(question.to_string()))
+            .send()
+            .await
+            .map_err(|error| Error::aws(OPERATION, &error))?;
+        if answer.function_error().is_some() {
+            return Err(Error::Answer(OPERATION, format!("an error of {}-{function}: look into its log", self.name)));
+        }
+        let payload = answer.payload.unwrap_or_else(|| Blob::new(Vec::new()));
+        serde_json::from_slice(payload.as_ref())
+            .map_err(|_| Error::Answer(OPERATION, "something that is not JSON".to_owned()))
     }
 
     /// Asks AWS who is asking.

@@ -1,11 +1,11 @@
-//! `engine clients`: clients and what they pay.
+//! `engine break-glass clients`: clients and what they pay.
 
 use clap::{Args, Subcommand};
 use engine_aws::directory::{ClientRecord, Directory, NewClient};
 use engine_core::access::{ClientId, ClientTerms, terms_in_force};
 use engine_core::field::Fields;
 use engine_core::time::rfc3339;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 use crate::exit::Exit;
@@ -14,10 +14,10 @@ use crate::stack::{Stack, StackArguments, now};
 
 const EXAMPLES: &str = "\
 Examples:
-  engine clients create --client-id acme --name 'Acme Capital LP' --markup 5 --fee-type FLAT --fee-amount 25
-  engine clients add-terms --client-id acme --markup 4.5 --fee-type PERCENTAGE --fee-amount 0.1 \\
+  engine break-glass clients create --client-id acme --name 'Acme Capital LP' --markup 5 --fee-type FLAT --fee-amount 25
+  engine break-glass clients add-terms --client-id acme --markup 4.5 --fee-type PERCENTAGE --fee-amount 0.1 \\
       --effective-from 2027-01-01T00:00:00Z
-  engine clients show acme
+  engine break-glass clients show acme
 
 Terms are never changed in place: a change is a further version with its own effective date. Every change is one
 transaction with its audit entry, in your name as AWS knows it.";
@@ -25,7 +25,7 @@ transaction with its audit entry, in your name as AWS knows it.";
 /// Create clients, add terms, show both
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct ClientsArguments {
+pub(super) struct ClientsArguments {
     #[command(subcommand)]
     command: ClientsCommand,
 }
@@ -109,17 +109,18 @@ impl TermsArguments {
 }
 
 /// Runs the command.
-pub(crate) async fn run(stack: &StackArguments, arguments: ClientsArguments) -> Result<Exit, Error> {
+pub(super) async fn run(stack: &StackArguments, arguments: ClientsArguments) -> Result<Exit, Error> {
     let (directory, author) = Stack::find(stack).await?.directory().await?;
     match arguments.command {
         ClientsCommand::Create(CreateArguments { client_id, name, terms, json }) => {
             let new = NewClient { client_id, name, terms: terms.fields() };
-            let (client, terms) = directory.create_client(&new, &author, now()).await?;
+            let (client, terms) = directory.commit(directory.create_client(&new, &author, now())?).await?;
             show_client(&client, &[terms], json)
         }
         ClientsCommand::AddTerms(AddTermsArguments { client_id, terms, json }) => {
             let client_id = parse_id(&client_id)?;
-            directory.add_terms(&client_id, &terms.fields(), &author, now()).await?;
+            let prepared = directory.add_terms(&client_id, &terms.fields(), Map::new(), &author, now()).await?;
+            directory.commit(prepared).await?;
             read_and_show(&directory, &client_id, json).await
         }
         ClientsCommand::Show(ShowArguments { client_id, json }) => {
@@ -147,7 +148,7 @@ fn show_client(client: &ClientRecord, terms: &[ClientTerms], json: bool) -> Resu
     show::pairs(&[
         ("client_id", client.client_id.to_string()),
         ("name", client.name.clone()),
-        ("status", client.status.clone()),
+        ("status", client.status.to_string()),
         ("created_at", rfc3339(client.created_at)),
         ("keys", if client.key_ids.is_empty() { "none".to_owned() } else { client.key_ids.join(" ") }),
     ])?;
@@ -164,8 +165,8 @@ fn show_client(client: &ClientRecord, terms: &[ClientTerms], json: bool) -> Resu
         ]
     };
     show::table(
-        ["terms", "effective_from", "markup_percentage", "fee_type", "fee_amount", "day_count", ""],
-        [true, false, true, false, true, false, false],
+        &["terms", "effective_from", "markup_percentage", "fee_type", "fee_amount", "day_count", ""],
+        &[true, false, true, false, true, false, false],
         &terms.iter().map(row).collect::<Vec<_>>(),
     )?;
     Ok(Exit::Done)
@@ -175,7 +176,7 @@ fn describe(client: &ClientRecord, terms: &[ClientTerms], in_force: Option<u32>)
     json!({
         "client_id": client.client_id,
         "name": client.name,
-        "status": client.status,
+        "status": client.status.as_str(),
         "created_at": rfc3339(client.created_at),
         "key_ids": client.key_ids,
         "terms": terms,

@@ -1,4 +1,4 @@
-//! `engine keys`: API keys, issued and revoked with the operator's own credentials.
+//! `engine break-glass keys`: API keys, issued and revoked with the operator's own credentials.
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
@@ -9,20 +9,20 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::show;
 use crate::stack::{Stack, StackArguments, now};
+use crate::{input, show};
 
 const EXAMPLES: &str = "\
 Examples:
-  engine keys create --client-id acme --rate-limit 300 --expiry-days 90
-  engine keys create --client-id acme --rate-limit 60 --expiry-days 7 --tickers AAPL,BRK.B --permissions rates:view
-  API_KEY=$(engine keys create --client-id acme --rate-limit 60 --expiry-days 1 --json | jq -r .api_key)
-  engine keys revoke 0Ab1Cd2Ef3Gh --reason 'left in a public repository'";
+  engine break-glass keys create --client-id acme --rate-limit 300 --expiry-days 90
+  engine break-glass keys create --client-id acme --rate-limit 60 --expiry-days 7 --tickers AAPL,BRK.B --permissions rates:view
+  API_KEY=$(engine break-glass keys create --client-id acme --rate-limit 60 --expiry-days 1 --json | jq -r .api_key)
+  engine break-glass keys revoke 0Ab1Cd2Ef3Gh --reason 'left in a public repository'";
 
 /// Issue, revoke and show API keys
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct KeysArguments {
+pub(super) struct KeysArguments {
     #[command(subcommand)]
     command: KeysCommand,
 }
@@ -84,7 +84,7 @@ struct ShowArguments {
 }
 
 /// Runs the command.
-pub(crate) async fn run(stack: &StackArguments, arguments: KeysArguments) -> Result<Exit, Error> {
+pub(super) async fn run(stack: &StackArguments, arguments: KeysArguments) -> Result<Exit, Error> {
     let (directory, author) = Stack::find(stack).await?.directory().await?;
     match arguments.command {
         KeysCommand::Create(CreateArguments {
@@ -97,23 +97,19 @@ pub(crate) async fn run(stack: &StackArguments, arguments: KeysArguments) -> Res
             json,
         }) => {
             let new = NewKey { client_id, rate_limit, expiry_days, permissions, tickers, environment };
-            show_issued(&directory.create_key(&new, &author, now()).await?, json)
+            let prepared = directory.create_key(&new, &author, now()).await?;
+            show_issued(&directory.commit(prepared).await?, json)
         }
         KeysCommand::Revoke(RevokeArguments { key_id, reason, json }) => {
-            let key_id = parse_id(&key_id)?;
-            directory.revoke_key(&key_id, &reason, &author, now()).await?;
+            let key_id = input::key_id(&key_id)?;
+            let prepared = directory.revoke_key(&key_id, Some(&reason), &author, now()).await?;
+            directory.commit(prepared).await?;
             read_and_show(&directory, &key_id, json).await
         }
-        KeysCommand::Show(ShowArguments { key_id, json }) => read_and_show(&directory, &parse_id(&key_id)?, json).await,
+        KeysCommand::Show(ShowArguments { key_id, json }) => {
+            read_and_show(&directory, &input::key_id(&key_id)?, json).await
+        }
     }
-}
-
-fn parse_id(text: &str) -> Result<KeyId, Error> {
-    KeyId::parse(text).map_err(|_| Error::NotAnId {
-        // Whoever pastes the whole key here must not find it in the terminal's history twice.
-        text: if text.len() > 20 { "the text given".to_owned() } else { text.to_owned() },
-        expected: "a key id: the 12 letters and digits after bre_<environment>_",
-    })
 }
 
 /// Prints the key, here and never again.
@@ -138,7 +134,7 @@ async fn read_and_show(directory: &Directory, key_id: &KeyId, json: bool) -> Res
 }
 
 fn show_key(key: &KeyDetails, json: bool) -> Result<Exit, Error> {
-    let KeyDetails { record, used } = key;
+    let KeyDetails { record, used, .. } = key;
     let permissions: Vec<_> = record.permissions.iter().map(|permission| permission.as_str()).collect();
     let tickers = match &record.tickers {
         TickerScope::All => None,

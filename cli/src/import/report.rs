@@ -96,8 +96,8 @@ pub(super) fn list(records: &[ImportRecord], json: bool) -> Result<(), Error> {
         ]
     };
     show::table(
-        ["import_id", "source", "status", "finished_at", "as_of", "read", "written", "file"],
-        [false, false, false, false, false, true, true, false],
+        &["import_id", "source", "status", "finished_at", "as_of", "read", "written", "file"],
+        &[false, false, false, false, false, true, true, false],
         &records.iter().map(row).collect::<Vec<_>>(),
     )
 }

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // tests fail by panicking
 
+mod api;
 mod aws;
-mod directory;
+mod break_glass;
+mod calls;
 mod engine;
+mod http;
 mod import;
 mod price;
 mod replay;
+mod token;
