@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use engine_core::access::request::{
     Approval, ApprovalError, Capacity, ELEVATION_HOURS, OPEN_FOR, Party, RequestState, Wanted,
 };
-use engine_core::access::{AccessRequest, ClientId, Principal, PrincipalId, PrincipalState, Role};
+use engine_core::access::{AccessRequest, Principal, PrincipalId, PrincipalState, Role};
 use engine_core::audit::{EntryId, Event};
 use engine_core::field::FieldError;
 use jiff::Timestamp;
@@ -141,26 +141,7 @@ impl People {
         self.open_request(change, request)
     }
 
-    /// Adds the request for a client's terms, which wait for a second person, to the change that proposes them and has the
-    /// entry of it. `fields` is the JSON object of the terms as they were written.
-    pub async fn request_terms(
-        &self,
-        change: &mut Change,
-        client_id: &ClientId,
-        fields: &str,
-        asked: (&Party, &str),
-        author: &Author,
-        now: Timestamp,
-    ) -> Result<AccessRequest, Error> {
-        let (maker, justification) = asked;
-        let wanted = Wanted::Terms { fields: fields.to_owned() };
-        let request = opened(wanted, client_id.as_str(), maker, justification, now)?;
-        self.act_as(change, author).await?;
-        self.open_request(change, &request)?;
-        Ok(request)
-    }
-
-    /// Adds a request to a change that has its entry already.
+    /// Adds a new request to a change that has its entry already: terms that are proposed for a client.
     pub fn open_request(&self, change: &mut Change, request: &AccessRequest) -> Result<(), Error> {
         let mut item = table::item(REQUESTS, &request.id, request, 1)?;
         item.insert("request_state".into(), s(request.state.as_str()));

@@ -2,7 +2,7 @@ use engine_core::audit::{ActorRef, ActorType};
 
 use super::EventType;
 use crate::context::RequestContext;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::response::{Answer, status};
 
 /// What the one line of a request tells beside the request itself.
@@ -58,9 +58,9 @@ pub fn log_access(context: &RequestContext, answer: &Answer, log: AccessLog<'_>)
 
 /// Refused credentials and refused permissions have types of their own, by which detection rules select them.
 fn event_type(problem: Option<&Problem>) -> EventType {
-    match problem.map(|problem| problem.code.status()) {
-        Some(401) => EventType::Authentication,
-        Some(403) => EventType::Authorization,
+    match problem.map(|problem| (problem.code, problem.code.status())) {
+        Some((Code::TooManyFailures, _) | (_, 401)) => EventType::Authentication,
+        Some((Code::StepUpLocked, _) | (_, 403)) => EventType::Authorization,
         _ => EventType::ApiAccess,
     }
 }

@@ -230,7 +230,9 @@ fn refused_credentials_and_permissions_have_event_types_of_their_own() {
         (Problem::not_authenticated(), "AUTHENTICATION"),
         (Problem::key_revoked(), "AUTHENTICATION"),
         (Problem::not_permitted(), "AUTHORIZATION"),
+        (Problem::too_many_failures(9), "AUTHENTICATION"),
         (Problem::client_mismatch(), "AUTHORIZATION"),
+        (Problem::step_up_locked(9), "AUTHORIZATION"),
         (Problem::ticker_not_found(), "API_ACCESS"),
     ] {
         let answer: Answer = Err(problem);

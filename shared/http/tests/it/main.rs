@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on should stop
 
 mod api_key;
+mod bearer;
 mod body;
 mod context;
+mod failures;
+mod idempotency;
 mod logging;
 mod problem;
 mod response;
 mod route;
+mod step_up;
 
 use engine_http::RequestContext;
 use jiff::Timestamp;

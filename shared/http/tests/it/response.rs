@@ -58,17 +58,28 @@ fn problems_carry_what_their_status_asks_for() {
         assert_eq!(header(headers, "content-type"), Some("application/problem+json"));
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(body["status"], status);
-        let challenge = (status == 401).then_some(r#"ApiKey realm="borrow-rate-engine""#);
+        let challenge = r#"ApiKey realm="borrow-rate-engine", Bearer realm="borrow-rate-engine""#;
+        let challenge = (status == 401).then_some(challenge);
         assert_eq!(header(headers, "www-authenticate"), challenge, "{code}");
         assert_eq!(header(headers, "allow"), (status == 405).then_some("GET, POST"), "{code}");
-        let retry = match status {
-            429 => Some("3"),
-            503 => Some("1"),
+        let retry = match code {
+            "step_up_locked" => Some("900"),
+            "too_many_failures" => Some("300"),
+            "rate_limited" => Some("3"),
+            "unavailable" => Some("1"),
             _ => None,
         };
         assert_eq!(header(headers, "retry-after"), retry, "{code}");
-        assert_eq!(header(headers, "ratelimit").is_some(), status == 429, "{code}");
+        assert_eq!(header(headers, "ratelimit").is_some(), code == "rate_limited", "{code}");
     }
+}
+
+#[test]
+fn what_was_created_is_201_and_says_where_it_is() {
+    let response = respond(Reply::created("/admin/api-keys/k", &json!({"key_id": "k"})));
+    assert_eq!(response.status(), 201);
+    assert_eq!(header(response.headers(), "location"), Some("/admin/api-keys/k"));
+    assert_eq!(header(respond(Reply::ok(&1)).headers(), "location"), None);
 }
 
 #[test]

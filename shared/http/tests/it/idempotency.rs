@@ -1,0 +1,54 @@
+use std::collections::BTreeSet;
+
+use engine_core::audit::{ActorRef, ActorType};
+use engine_http::Caller;
+use engine_http::idempotency::Repeatable;
+use lambda_http::{Body, Request};
+
+use crate::context;
+
+fn caller(principal_id: &str) -> Caller {
+    Caller {
+        principal_id: principal_id.into(),
+        person_id: "p-100".into(),
+        kind: ActorType::Staff,
+        roles: BTreeSet::new(),
+        permissions: BTreeSet::new(),
+        actor_ref: ActorRef::from_stored("k1:x".into()),
+        token_id: "t".into(),
+    }
+}
+
+fn request(keys: &[&[u8]]) -> Request {
+    let mut request = Request::new(Body::from("{}"));
+    for key in keys {
+        let value = lambda_http::http::HeaderValue::from_bytes(key).unwrap();
+        request.headers_mut().append("idempotency-key", value);
+    }
+    request
+}
+
+#[test]
+fn a_key_is_bound_to_whoever_used_it() {
+    let read = |who: &str| Repeatable::read(&request(&[b"order-42"]), &context(), &caller(who)).unwrap().unwrap();
+    assert_eq!(read("dana"), read("dana"));
+    assert_ne!(read("dana"), read("erin"));
+    // The end of a name cannot pass for the start of a key.
+    let other = Repeatable::read(&request(&[b"rder-42"]), &context(), &caller("danao")).unwrap().unwrap();
+    assert_ne!(read("dana"), other);
+}
+
+#[test]
+fn a_key_is_visible_ascii_of_bounded_length_and_given_once() {
+    let read = |keys: &[&[u8]]| Repeatable::read(&request(keys), &context(), &caller("dana"));
+    assert!(read(&[]).unwrap().is_none());
+    let longest = [b'x'; 255];
+    for good in [b"x".as_slice(), b"!~", &longest] {
+        assert!(read(&[good]).unwrap().is_some());
+    }
+    let too_long = [b'x'; 256];
+    for bad in [&[b"".as_slice()][..], &[b"a b"], &[b"a\xe9"], &[b"a\tb"], &[&too_long], &[b"a", b"a"]] {
+        let refused = read(bad).unwrap_err();
+        assert_eq!(refused.errors[0].field, "idempotency-key", "{bad:?}");
+    }
+}
