@@ -11,7 +11,7 @@ import time
 from . import access, people, stack, staff, totp
 from . import release as release_build
 from .console import StepFailed, step
-from .settings import ROOT, local
+from .settings import ROOT, chosen, local
 
 
 def run() -> None:
@@ -37,11 +37,11 @@ def release() -> None:
 
 
 def token(name: str) -> None:
-    print(staff.token(local(), name, people.roles(name)))
+    print(staff.token(chosen(), name, people.roles(name)))
 
 
 def code(name: str) -> None:
-    print(totp.code(local(), name))
+    print(totp.code(chosen(), name))
 
 
 USAGE = "usage: python -m infra.local run|stop|release, or token|totp NAME"

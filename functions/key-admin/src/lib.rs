@@ -8,6 +8,7 @@ mod contacts;
 mod done;
 mod factors;
 mod keys;
+pub mod openapi;
 mod pipeline;
 mod principals;
 mod reading;

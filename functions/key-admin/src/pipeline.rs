@@ -112,9 +112,7 @@ async fn authenticate(
     access: Access,
 ) -> Result<Option<Caller>, Problem> {
     match access {
-        Access::Token(_) | Access::SteppedUp(_) => {
-            app.verifier.verify(bearer(request)?, context.now).await.map(Some)
-        }
+        Access::Token(_) | Access::SteppedUp(_) => app.verifier.verify(bearer(request)?, context.now).await.map(Some),
         Access::Possession | Access::Anyone => Ok(None),
         Access::ApiKey(_) | Access::ApiKeyOrToken(_) => Err(Problem::internal("no route here takes an API key alone")),
     }

@@ -6,7 +6,7 @@ use engine_aws::change::Prepared;
 use engine_aws::people::{Account, NewPrincipal, NewRequest, Onboarding, TICKET_LIFE};
 use engine_core::access::request::{ELEVATION_HOURS, Wanted};
 use engine_core::access::role::permitted;
-use engine_core::access::{AccessRequest, PersonId, Principal, PrincipalId, Role};
+use engine_core::access::{AccessRequest, Permission, PersonId, Principal, PrincipalId, Role};
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
 use engine_http::problem::Problem;
@@ -189,7 +189,7 @@ pub(crate) fn asked(prepared: Prepared<AccessRequest>) -> Handled {
 fn describe(held: &Account, call: &Call<'_>) -> Value {
     let Principal { id, person_id, name, manager, roles, state, elevation, review, .. } = &held.value;
     let effective = held.value.roles_at(call.context.now);
-    let permissions: Vec<_> = permitted(&effective).into_iter().map(|permission| permission.as_str()).collect();
+    let permissions: Vec<_> = permitted(&effective).into_iter().map(Permission::as_str).collect();
     json!({
         "principal_id": id,
         "person_id": person_id,

@@ -3,8 +3,9 @@
 //! `docs/openapi.json` is this document; a test fails when they differ (`UPDATE_OPENAPI=1` writes it anew).
 
 use engine_core::quote::MAX_BATCH;
-use engine_http::problem::{Code, ProblemBody};
-use engine_http::route::{Access, Route};
+use engine_http::openapi::{self, CLIENT_ID, page_parameters, query, reference};
+use engine_http::problem::Code;
+use engine_http::route::Route;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
@@ -13,16 +14,7 @@ use crate::health::{ConfigBody, HealthBody, StateBody};
 use crate::routes::{Handler, ROUTES};
 
 #[derive(OpenApi)]
-#[openapi(components(schemas(
-    QuoteBody,
-    BatchBody,
-    RateBody,
-    RatePageBody,
-    HealthBody,
-    StateBody,
-    ConfigBody,
-    ProblemBody
-)))]
+#[openapi(components(schemas(QuoteBody, BatchBody, RateBody, RatePageBody, HealthBody, StateBody, ConfigBody)))]
 struct Schemas;
 
 /// What the document says of a handler beyond its route.
@@ -37,54 +29,21 @@ struct Operation {
 
 /// The document.
 pub fn document() -> Result<Value, serde_json::Error> {
-    let mut schemas = serde_json::to_value(Schemas::openapi().components)?["schemas"].take();
-    if let Value::Object(schemas) = &mut schemas {
-        schemas.insert("Position".into(), position_schema());
-    }
+    let mut schemas = openapi::components::<Schemas>()?;
+    schemas.insert("Position".into(), position_schema());
     let mut paths = Map::new();
     for route in ROUTES.0 {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.to_ascii_lowercase()] = operation(route);
     }
-    Ok(json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Borrow Rate Engine",
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": "What it costs to borrow a stock, and what the locate fee is. Money and rates are strings.",
-            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-        },
-        "servers": [{ "url": "/" }],
-        "paths": paths,
-        "components": {
-            "schemas": schemas,
-            "securitySchemes": {
-                "ApiKey": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
-                "Bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
-            },
-        },
-    }))
+    let description = "What it costs to borrow a stock, and what the locate fee is. Money and rates are strings.";
+    openapi::document("Borrow Rate Engine", description, paths, schemas)
 }
 
 fn operation(route: &Route<Handler>) -> Value {
     let Operation { id, summary, parameters, body, answer, problems } = describe(route.handler);
-    let mut responses = Map::new();
-    responses.insert(
-        "200".into(),
-        json!({ "description": "Done.", "content": { "application/json": { "schema": reference(answer) } } }),
-    );
-    let security = security(route.access);
-    let refusals: &[Code] = match security {
-        Value::Null => &[],
-        _ => &[Code::NotAuthenticated, Code::NotPermitted, Code::RateLimited, Code::TooManyFailures],
-    };
-    for code in problems.iter().chain(refusals).chain(&[Code::InternalError, Code::Unavailable]) {
-        let response = json!({
-            "description": code.title(),
-            "content": { "application/problem+json": { "schema": reference("ProblemBody") } },
-        });
-        responses.entry(code.status().to_string()).or_insert(response);
-    }
+    let codes = problems.iter().chain(openapi::refusals(route.access)).copied();
+    let responses = openapi::responses(200, &reference(answer), codes);
     let mut operation = json!({ "operationId": id, "summary": summary, "responses": responses });
     if !parameters.is_empty() {
         operation["parameters"] = Value::Array(parameters);
@@ -92,20 +51,10 @@ fn operation(route: &Route<Handler>) -> Value {
     if let Some(schema) = body {
         operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     }
-    if !security.is_null() {
+    if let Some(security) = openapi::security(route.access) {
         operation["security"] = security;
     }
     operation
-}
-
-/// The credentials that a route takes, each enough; `null` where it takes none.
-fn security(access: Access) -> Value {
-    match access {
-        Access::Anyone | Access::Possession => Value::Null,
-        Access::ApiKey(_) => json!([{ "ApiKey": [] }]),
-        Access::ApiKeyOrToken(_) => json!([{ "ApiKey": [] }, { "Bearer": [] }]),
-        Access::Token(_) | Access::SteppedUp(_) => json!([{ "Bearer": [] }]),
-    }
 }
 
 fn describe(handler: Handler) -> Operation {
@@ -135,11 +84,10 @@ fn describe(handler: Handler) -> Operation {
             ..plain("calculateLocateBatch", "Price up to 1,000 positions under one record.", "Batch")
         },
         Handler::ListRates => Operation {
-            parameters: vec![
-                query("status", &json!({ "type": "string", "enum": ["EASY", "MEDIUM", "HARD"] }), false),
-                query("limit", &json!({ "type": "integer", "minimum": 1, "maximum": 100, "default": 20 }), false),
-                query("cursor", &json!({ "type": "string" }), false),
-            ],
+            parameters: [query("status", &json!({ "type": "string", "enum": ["EASY", "MEDIUM", "HARD"] }), false)]
+                .into_iter()
+                .chain(page_parameters())
+                .collect(),
             problems: &[Code::InvalidRequest],
             ..plain("listRates", "The rates that the caller may see, in ticker order.", "RatePage")
         },
@@ -164,20 +112,8 @@ fn describe(handler: Handler) -> Operation {
     }
 }
 
-fn reference(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
-}
-
-fn query(name: &str, schema: &Value, required: bool) -> Value {
-    json!({ "name": name, "in": "query", "required": required, "schema": schema })
-}
-
 fn ticker_in_path() -> Value {
-    json!({ "name": "ticker", "in": "path", "required": true, "schema": ticker_schema() })
-}
-
-fn ticker_schema() -> Value {
-    json!({ "type": "string", "pattern": "^[A-Za-z0-9]{1,10}([.\\- ][A-Za-z0-9]{1,4})?$", "examples": ["AAPL", "BRK B"] })
+    openapi::path("ticker", &openapi::ticker())
 }
 
 fn amount_schema(description: &str, decimals: u32) -> Value {
@@ -192,7 +128,7 @@ fn amount_schema(description: &str, decimals: u32) -> Value {
 
 fn position_properties() -> Vec<(&'static str, Value, bool)> {
     vec![
-        ("ticker", ticker_schema(), true),
+        ("ticker", openapi::ticker(), true),
         (
             "position_value",
             amount_schema("0.01 to 1000000000, at most 2 decimals; or quantity and price instead.", 2),
@@ -203,7 +139,7 @@ fn position_properties() -> Vec<(&'static str, Value, bool)> {
         ("loan_days", json!({ "type": "integer", "minimum": 1, "maximum": 365 }), true),
         (
             "client_id",
-            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{3,50}$", "description": "Must be the key's own client." }),
+            json!({ "type": "string", "pattern": CLIENT_ID, "description": "Must be the key's own client." }),
             false,
         ),
     ]

@@ -40,9 +40,9 @@ async fn people_and_service_accounts_are_reported_with_what_must_be_looked_at() 
     admin.approve(&officer, &id).await.expect(200);
     let rows = admin.rows(&auditor).await;
     assert_eq!(rows.len(), 4);
-    let dana = row(&rows, &account("sam"));
-    assert_eq!((&dana["kind"], &dana["roles"]), (&"staff".into(), &json!(["security"])));
-    assert_eq!(dana["flags"], json!(["orphaned"]), "p-manager has no account");
+    let sam = row(&rows, &account("sam"));
+    assert_eq!((&sam["kind"], &sam["roles"]), (&"staff".into(), &json!(["security"])));
+    assert_eq!(sam["flags"], json!(["orphaned"]), "p-manager has no account");
     let batch = row(&rows, "svc-risk-batch");
     assert_eq!((&batch["kind"], &batch["permissions"]), (&"service_account".into(), &json!(["rates:view"])));
     assert_eq!(batch["flags"], json!([]), "its owner has an account");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Admin, Answer, Someone};
+use crate::fixture::{Admin, Answer, Someone, Stored};
 
 pub(crate) const PRINCIPALS: &str = "/admin/principals";
 
@@ -38,6 +38,14 @@ impl Admin {
     /// Asks for something, and answers the request's id.
     pub(crate) async fn ask(&self, by: &Someone, path: &str, body: &Value) -> String {
         request_id(&self.call("POST", path).by(by).body(body).send().await.expect(201))
+    }
+
+    /// The one entry of an event that was done, among those that were refused.
+    pub(crate) async fn done(&self, event: &str) -> Stored {
+        let mut done = self.entries_of(event).await;
+        done.retain(|entry| entry.header["outcome"] == "success");
+        assert_eq!(done.len(), 1, "{event}");
+        done.remove(0)
     }
 
     pub(crate) async fn approve(&self, by: &Someone, request_id: &str) -> Answer {

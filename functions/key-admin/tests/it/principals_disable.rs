@@ -16,7 +16,7 @@ async fn a_disabled_account_is_refused_from_the_next_request_on() {
     let disabled = admin.call("POST", &at("dana", "/disable")).by(&officer).body(&body).send().await.expect(200);
     assert_eq!((&disabled["state"], &disabled["principal_id"]), (&"DISABLED".into(), &account("dana").into()));
     admin.call("GET", "/admin/requests").bearer(&token).send().await.problem(401, "not_authenticated");
-    let entry = &admin.entries_of("principal.disable").await[0];
+    let entry = admin.done("principal.disable").await;
     assert_eq!((&entry.body["reason"], &entry.body["details"]["version"]), (&"left the company".into(), &2.into()));
     let again = admin.call("POST", &at("dana", "/disable")).by(&officer).body(&body).send().await;
     again.problem(409, "conflict");

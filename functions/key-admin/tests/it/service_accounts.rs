@@ -156,6 +156,6 @@ async fn a_review_is_recorded_and_shown() {
         (&shown["last_review"]["decision"], &shown["last_review"]["by"]),
         (&"reduce".into(), &"sam@example.com".into())
     );
-    let entry = &admin.entries_of("service_account.review").await[0];
+    let entry = admin.done("service_account.review").await;
     assert_eq!(entry.body["reason"], "keys:read is not used");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use engine_core::access::request::{
     Approval, ApprovalError, Capacity, ELEVATION_HOURS, OPEN_FOR, Party, RequestState, Wanted,
 };
@@ -19,6 +20,9 @@ use crate::change::{Change, Prepared};
 use crate::clock::random_bytes;
 use crate::directory::Page;
 use crate::item::{n, s};
+
+/// How long a request is reserved, in milliseconds.
+const RESERVED_MS: i64 = 120_000;
 
 /// What somebody asks for, for an account that there is.
 #[derive(Clone, Debug)]
@@ -225,7 +229,7 @@ impl People {
         match update {
             Ok(_) => Ok(()),
             Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
             {
                 Err(Error::Conflict(format!("request {id} is being carried out: look at it again in two minutes")))
             }
@@ -242,9 +246,6 @@ impl People {
         self.save_with(change, (REQUESTS, id), judged.read.version, &judged.next, (set, more), &what)
     }
 }
-
-/// How long a request is reserved, in milliseconds.
-const RESERVED_MS: i64 = 120_000;
 
 /// An id for a request made at `now`.
 pub(super) fn new_id(now: Timestamp) -> Result<String, Error> {

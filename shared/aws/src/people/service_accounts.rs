@@ -168,7 +168,9 @@ impl People {
         let held = held.ok_or_else(|| Error::NotFound(format!("service account {name}")))?;
         match held.value.state {
             ServiceAccountState::Active => Ok(held),
-            state => Err(Error::Conflict(format!("service account {name} is {}", state.as_str()))),
+            state @ ServiceAccountState::Disabled => {
+                Err(Error::Conflict(format!("service account {name} is {}", state.as_str())))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Records in the table: where each is, how it is written, and how lists are read.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +22,8 @@ pub(super) const BOOTSTRAP: &str = "bootstrap";
 const MOST: usize = 100;
 /// Queries that one page takes at most, where a filter passes over many.
 const MOST_QUERIES: usize = 10;
+/// Least time between two records of an account's use, in milliseconds.
+const HOUR_MS: i64 = 3_600_000;
 
 /// Where a record is.
 pub(super) fn key(pk: &str, sk: &str) -> Item {
@@ -192,7 +195,7 @@ impl People {
         match update {
             Ok(_) => Ok(()),
             Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
             {
                 Ok(())
             }
@@ -200,9 +203,6 @@ impl People {
         }
     }
 }
-
-/// Least time between two records of an account's use, in milliseconds.
-const HOUR_MS: i64 = 3_600_000;
 
 /// The condition that a record is of the version read, and what it compares with.
 fn as_read(read: u64, values: &mut Vec<(&'static str, AttributeValue)>) -> &'static str {
