@@ -98,7 +98,7 @@ PERMITTED = {
     ("MarketDataFunction", "audit"): {"PutItem"},
     ("KeyAdminFunction", "keys"): {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
     ("KeyAdminFunction", "clients"): ADMINISTER,
-    ("KeyAdminFunction", "people"): ADMINISTER,
+    ("KeyAdminFunction", "people"): ADMINISTER | {"BatchGetItem"},
     ("KeyAdminFunction", "audit"): {"PutItem"},
     ("KeyAdminFunction", "issuers"): {"GetItem"},
     ("KeyAdminFunction", "guard"): COUNT,

@@ -37,7 +37,7 @@ pub fn document() -> Result<Value, serde_json::Error> {
         path[route.method.to_ascii_lowercase()] = operation(route);
     }
     let description = "What it costs to borrow a stock, and what the locate fee is. Money and rates are strings.";
-    openapi::document("Borrow Rate Engine", description, paths, schemas)
+    openapi::document("Borrow Rate Engine", description, &paths, schemas)
 }
 
 fn operation(route: &Route<Handler>) -> Value {

@@ -17,7 +17,7 @@ struct Problems;
 pub fn document(
     title: &str,
     description: &str,
-    paths: Map<String, Value>,
+    paths: &Map<String, Value>,
     mut schemas: Map<String, Value>,
 ) -> Result<Value, serde_json::Error> {
     schemas.extend(components::<Problems>()?);

@@ -25,7 +25,7 @@ pub fn document() -> Result<Value, serde_json::Error> {
     paths.insert(token::PATH.into(), json!({ "post": token::operation() }));
     let description = "Clients, API keys, people, service accounts and the reviews of their access.";
     let title = "Borrow Rate Engine: administration";
-    let mut document = openapi::document(title, description, paths, schemas::components())?;
+    let mut document = openapi::document(title, description, &paths, schemas::components())?;
     document["components"]["securitySchemes"]["ClientSecret"] = json!({ "type": "http", "scheme": "basic" });
     Ok(document)
 }

@@ -41,7 +41,7 @@ pub(super) fn or_null(mut schema: Value) -> Value {
     if schema.get("$ref").is_some() {
         return json!({ "anyOf": [schema, { "type": "null" }] });
     }
-    if let Some(names) = schema["enum"].as_array_mut() {
+    if let Some(Value::Array(names)) = schema.get_mut("enum") {
         names.push(Value::Null);
     }
     schema["type"] = json!([schema["type"], "null"]);

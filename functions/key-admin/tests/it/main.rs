@@ -8,6 +8,7 @@ mod asked;
 mod clients;
 mod contacts;
 mod elevation;
+mod events;
 mod factor_enrolment;
 mod failure_limits;
 mod fixture;

@@ -18,8 +18,9 @@ const END: &str = "<!-- end of routes -->\n";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| key_admin::openapi::document().expect("a document"));
 
-/// Fails unless the document has this answer under the call's route: its status, its code, and every member.
-pub(crate) fn assert_documented(method: &str, path: &str, status: u16, body: &Value) {
+/// Fails unless the document has this answer under the call's route: its status, its code, and every member; and what was
+/// sent, where that was taken.
+pub(crate) fn assert_documented(method: &str, path: &str, sent: Option<&str>, status: u16, body: &Value) {
     let Ok(found) = ROUTES.find(method, path) else { return };
     let operation = &DOCUMENT["paths"][found.route.path][method.to_ascii_lowercase()];
     let response = &operation["responses"][status.to_string()];
@@ -29,19 +30,30 @@ pub(crate) fn assert_documented(method: &str, path: &str, status: u16, body: &Va
     let mut wrong = Vec::new();
     check(body, schema, "$", &mut wrong);
     assert!(wrong.is_empty(), "{method} {} {status}: {wrong:?} in {body}", found.route.path);
+    if let (true, Some(sent)) = (status < 300 && method == "POST", sent) {
+        let mut sent: Value = serde_json::from_str(sent).expect("JSON, as it was taken");
+        // A code may be sent in the body too, as prose says: two places cannot both be required.
+        if matches!(found.route.access, Access::SteppedUp(_)) {
+            sent.as_object_mut().and_then(|members| members.remove("mfaTotp"));
+        }
+        let none = json!({ "type": "object" });
+        let documented = operation["requestBody"]["content"].get("application/json").map(|content| &content["schema"]);
+        check(&sent, documented.unwrap_or(&none), "$", &mut wrong);
+        assert!(wrong.is_empty(), "{method} {} takes {wrong:?} in {sent}", found.route.path);
+    }
     if status >= 400 {
         let codes = response["x-codes"].as_array().expect("codes");
         assert!(codes.contains(&body["code"]), "{method} {} does not document {}", found.route.path, body["code"]);
     }
 }
 
-/// Adds what is wrong with a value by its schema: the keywords that the document uses of what is answered, no others.
+/// Adds what is wrong with a value by its schema: the keywords that the document uses of what is sent as JSON, no others.
 fn check(value: &Value, schema: &Value, place: &str, wrong: &mut Vec<String>) {
     if let Some(reference) = schema["$ref"].as_str() {
         let schema = DOCUMENT.pointer(reference.trim_start_matches('#')).expect("a reference that leads somewhere");
         return check(value, schema, place, wrong);
     }
-    if let Some(any) = schema["anyOf"].as_array() {
+    if let Some(any) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {
         let fits = |schema| {
             let mut wrong = Vec::new();
             check(value, schema, place, &mut wrong);
@@ -62,14 +74,14 @@ fn check(value: &Value, schema: &Value, place: &str, wrong: &mut Vec<String>) {
         Value::Object(_) => "object",
     };
     let documented = match &schema["type"] {
-        Value::String(name) => name == kind,
+        Value::String(name) => name == kind || (name == "number" && kind == "integer"),
         Value::Array(names) => names.contains(&json!(kind)),
         _ => false,
     };
     if !documented {
         return wrong.push(format!("{place} is {kind}"));
     }
-    if schema["enum"].as_array().is_some_and(|names| !names.contains(value)) {
+    if schema.get("enum").is_some_and(|names| !names.as_array().expect("names").contains(value)) {
         wrong.push(format!("{place} is none of its names"));
     }
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {

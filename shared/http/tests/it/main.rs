@@ -6,6 +6,7 @@ mod api_key;
 mod bearer;
 mod body;
 mod context;
+mod documented_codes;
 mod failures;
 mod idempotency;
 mod logging;
