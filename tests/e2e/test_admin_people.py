@@ -3,10 +3,29 @@
 import json
 from typing import Any
 
+import pytest
 import requests
 from conftest import HANDLED, Desk, Member, done, somewhere
 
 KEYS = "/admin/api-keys"
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "api-keys",
+        "clients",
+        "principals",
+        "requests",
+        "service-accounts",
+        "roles",
+        "access-review",
+    ],
+)
+def test_an_administrator_lists_everything(listed: str, desk: Desk) -> None:
+    desk.client()
+    body = done(desk.alice("GET", f"/admin/{listed}"), 200)
+    assert set(body) == {"items", "next_cursor"}
 
 
 def test_who_asks_cannot_approve_nor_through_a_second_account(desk: Desk) -> None:

@@ -83,7 +83,14 @@ def table_calls(table: str) -> dict[str, Callable[[Any], Any]]:
 
 
 COUNT = {"GetItem", "PutItem", "UpdateItem"}
-ADMINISTER = {"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"}
+ADMINISTER = {
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "PutItem",
+    "UpdateItem",
+    "ConditionCheckItem",
+}
 
 # What is not here is permitted nothing.
 PERMITTED = {
@@ -98,7 +105,7 @@ PERMITTED = {
     ("MarketDataFunction", "audit"): {"PutItem"},
     ("KeyAdminFunction", "keys"): {"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
     ("KeyAdminFunction", "clients"): ADMINISTER,
-    ("KeyAdminFunction", "people"): ADMINISTER | {"BatchGetItem"},
+    ("KeyAdminFunction", "people"): ADMINISTER,
     ("KeyAdminFunction", "audit"): {"PutItem"},
     ("KeyAdminFunction", "issuers"): {"GetItem"},
     ("KeyAdminFunction", "guard"): COUNT,
