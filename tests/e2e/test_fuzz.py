@@ -11,8 +11,15 @@ ROOT = Path(__file__).resolve().parents[2]
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 
-# What would take from other tests what they stand on, where an example hits it.
-DESTRUCTIVE = ["terminateClient", "disablePrincipal", "disableServiceAccount"]
+# What would take from other tests what they stand on: the client learns ids from lists, and uses them.
+DESTRUCTIVE = [
+    "revokeKey",
+    "terminateClient",
+    "removeContact",
+    "disablePrincipal",
+    "removeRole",
+    "disableServiceAccount",
+]
 
 
 def fuzz(

@@ -217,8 +217,12 @@ def test_who_holds_which_role_is_changed_by_key_admin_alone() -> None:
 @pytest.mark.parametrize("function", ["PricingFunction", "TokenFunction"])
 def test_second_factors_are_read_by_key_admin_alone(function: str) -> None:
     """The emulator cannot judge this; AWS does."""
+    needed = {
+        "PricingFunction": ["principals", "service_accounts"],
+        "TokenFunction": ["service_accounts", "bootstrap"],
+    }
     read = leading_keys(function, "dynamodb:GetItem", "PeopleTable")
-    assert read == ["principals", "service_accounts", "bootstrap"]
+    assert read == needed[function]
 
 
 def test_a_function_counts_only_what_it_judges() -> None:
@@ -226,7 +230,7 @@ def test_a_function_counts_only_what_it_judges() -> None:
     table = ("dynamodb:PutItem", "GuardTable")
     assert leading_keys("PricingFunction", *table) == counted
     assert leading_keys("IssuerKeysFunction", *table) == ["refusals*"]
-    assert leading_keys("TokenFunction", *table) == [*counted, "step-up#*"]
+    assert leading_keys("TokenFunction", *table) == [*counted, "step-up#bootstrap"]
 
 
 def test_the_right_to_use_a_key_is_bound_to_what_it_is_used_for() -> None:
@@ -424,3 +428,36 @@ def test_alarms_watch_errors_latency_throttles_and_storage() -> None:
         for alarm in canary["Alarms"]
     }
     assert rollback <= names
+
+
+def test_people_hear_of_security_events_and_of_answers_that_failed() -> None:
+    """Every failure is an answer, so Lambda's own count of errors stays at nothing."""
+    alarms = load(TEMPLATES[1])
+    counted = {
+        (
+            found["Properties"]["LogGroupName"]["Fn::Sub"].rsplit("}-", 1)[1],
+            found["Properties"]["FilterPattern"],
+        )
+        for found in of_type("AWS::Logs::MetricFilter", alarms).values()
+    }
+    for function in ("pricing", "key-admin", "token"):
+        assert (function, '{ $.event_type = "SECURITY_EVENT" }') in counted
+    for function in ("key-admin", "token"):
+        assert (function, "{ $.details.http_status >= 500 }") in counted
+    watched = {
+        alarm["Properties"]["MetricName"]
+        for alarm in of_type("AWS::CloudWatch::Alarm", alarms).values()
+    }
+    for found in of_type("AWS::Logs::MetricFilter", alarms).values():
+        [transformation] = found["Properties"]["MetricTransformations"]
+        assert transformation["MetricName"] in watched
+
+
+def test_the_trail_names_who_asked_for_a_bootstrap_token_and_who_wrote_a_credential() -> (
+    None
+):
+    trail = of_type("AWS::CloudTrail::Trail", load(TEMPLATES[3]))["Trail"]
+    text = json.dumps(trail["Properties"]["AdvancedEventSelectors"])
+    for written in ("keys", "clients", "guard"):
+        assert f":table/${{StackName}}-{written}" in text
+    assert ":function:${StackName}-token" in text
