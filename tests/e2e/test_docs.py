@@ -23,7 +23,6 @@ def test_a_control_names_code_and_a_test_that_exist(row: str) -> None:
         assert (ROOT / path).is_file(), path
     file, *tests = re.findall(r"`([^`]+)`", attacked_by)
     text = (ROOT / file).read_text()
-    assert tests or file.endswith("test_permissions.py"), row
     for test in tests:
         assert re.search(rf"(fn|def) {test}\(", text), f"{file}: {test}"
 

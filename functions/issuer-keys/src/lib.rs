@@ -55,7 +55,7 @@ pub enum StepError {
     /// The issuer answered with something else than its keys.
     #[error("the issuer answered with status {0}")]
     Status(u16),
-    /// What came is not a usable key set. The text is not quoted: it may be anything.
+    /// What came is not a key set. The text is not quoted: it may be anything.
     #[error(transparent)]
     KeySet(#[from] KeySetError),
     /// The token key's public half is not one.

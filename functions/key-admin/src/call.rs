@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use engine_aws::author::Author;
 use engine_aws::guard::nobody;
+use engine_core::access::KeyId;
 use engine_core::access::request::Party;
-use engine_core::audit::{Actor, ActorRef, ActorType};
+use engine_core::audit::{Actor, ActorRef, ActorType, Reference};
 use engine_core::field::{FieldReader, Fields};
 use engine_http::auth::Caller;
 use engine_http::context::RequestContext;
@@ -13,6 +14,7 @@ use engine_http::problem::Problem;
 use lambda_http::Request;
 
 use crate::KeyAdmin;
+use crate::reading::words;
 
 /// The function's name in entries.
 pub(crate) const FUNCTION: &str = "key-admin";
@@ -46,6 +48,10 @@ pub(crate) struct Proven {
     pub id: String,
     /// The keyed reference.
     pub actor_ref: ActorRef,
+    /// Commitment to the client.
+    pub client_ref: Reference,
+    /// The key that the secret is for.
+    pub key_id: KeyId,
 }
 
 impl Call<'_> {
@@ -60,9 +66,9 @@ impl Call<'_> {
     }
 
     /// Notes who calls on a route without a caller, for the log and for the record of a refusal.
-    pub(crate) fn proven(&self, kind: ActorType, id: &str, actor_ref: &ActorRef) {
+    pub(crate) fn proven(&self, proven: Proven) {
         // A call has one caller, so a second note could only repeat the first.
-        let _ = self.proven.set(Proven { kind, id: id.to_owned(), actor_ref: actor_ref.clone() });
+        let _ = self.proven.set(proven);
     }
 
     /// Who the record says did it.
@@ -99,13 +105,6 @@ impl Call<'_> {
 
     /// The field `justification`: 10 to 1,000 characters that say why.
     pub(crate) fn justification(reader: &mut FieldReader<'_>) -> Option<String> {
-        reader.text("justification", |text| {
-            let text = text.trim();
-            if JUSTIFICATION.contains(&text.chars().count()) {
-                Ok(text.to_owned())
-            } else {
-                Err("must be 10 to 1000 characters")
-            }
-        })
+        words(reader, "justification", JUSTIFICATION)
     }
 }

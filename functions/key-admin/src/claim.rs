@@ -1,8 +1,9 @@
 //! How a client collects a successor, and how its contacts stop one. Whoever holds the right secret needs no account.
 
-use engine_aws::directory::{Claimed, Contact, Origin, PossessionError};
+use engine_aws::directory::{Claimed, Origin, PossessionError};
+use engine_aws::key_gate::{Denial, Take};
 use engine_aws::notices::{Notice, NoticeKind};
-use engine_core::access::{ClientId, CodeKind, KeyId, KeyRecord, OneTimeCode, Refusal};
+use engine_core::access::{ApiKey, CodeKind, KeyId, KeyRecord, OneTimeCode, Refusal};
 use engine_core::audit::ActorType;
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
@@ -13,7 +14,8 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::KeyAdmin;
-use crate::call::{Call, FUNCTION};
+use crate::call::{Call, FUNCTION, Proven};
+use crate::contacts::addresses;
 use crate::done::{Done, Handled, Made};
 use crate::keys::state_of;
 use crate::reading::no_fields;
@@ -26,6 +28,7 @@ pub(crate) async fn claim(app: &KeyAdmin, call: &Call<'_>) -> Handled {
         (code.id().clone(), app.directory.claim_by_code(&code, environment, &origin, now).await.map_err(not_by_code))
     } else {
         let key = presented_key(call.request, environment)?;
+        take(app, call, &key).await?;
         (key.id().clone(), app.directory.claim_by_key(&key, environment, &origin, now).await)
     };
     let prepared = match claimed {
@@ -33,7 +36,7 @@ pub(crate) async fn claim(app: &KeyAdmin, call: &Call<'_>) -> Handled {
         Err(error) => return Err(possession_refusal(app, call, &predecessor, ActorType::Client, error).await),
     };
     let Claimed { issued, freeze_code, contacts } = prepared.value;
-    prove(app, call, &issued.record, ActorType::Client);
+    prove(app, call, &predecessor, &issued.record, ActorType::Client);
     let notices = vec![Notice {
         kind: NoticeKind::KeyClaimed,
         to: addresses(app, &issued.record.client_id, &contacts).await?,
@@ -47,6 +50,21 @@ pub(crate) async fn claim(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     Ok(Done::Made(Box::new(Made { change: prepared.change, answer, repeat, notices })))
 }
 
+/// Takes a token of the key's own rate limit: a claim makes a key and writes to people.
+async fn take(app: &KeyAdmin, call: &Call<'_>, key: &ApiKey) -> Result<(), Problem> {
+    match app.gate.take(key, Take { tokens: 1, owes_entry: false }, call.context.now).await? {
+        Ok(_) => Ok(()),
+        Err(Denial::Refused(refusal)) => {
+            let refused = PossessionError::Refused(refusal);
+            Err(possession_refusal(app, call, key.id(), ActorType::Client, refused).await)
+        }
+        Err(Denial::Limited { key, limited, allowance }) => {
+            prove(app, call, &key.id, &key, ActorType::Client);
+            Err(Problem::rate_limited(limited, key.tier, allowance))
+        }
+    }
+}
+
 /// Confirms receipt of a successor, with the successor itself.
 pub(crate) async fn confirm(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     no_fields(call, &[])?;
@@ -56,7 +74,7 @@ pub(crate) async fn confirm(app: &KeyAdmin, call: &Call<'_>) -> Handled {
         Err(error) => return Err(possession_refusal(app, call, key.id(), ActorType::Client, error).await),
     };
     let details = &prepared.value;
-    prove(app, call, &details.record, ActorType::Client);
+    prove(app, call, key.id(), &details.record, ActorType::Client);
     let mut answer = state_of(details);
     answer["confirmed_at"] = json!(details.rotation.confirmed_at.map(rfc3339));
     Ok(Done::made(prepared.change, Reply::ok(&answer)?))
@@ -70,7 +88,7 @@ pub(crate) async fn freeze(app: &KeyAdmin, call: &Call<'_>) -> Handled {
         Ok(prepared) => prepared,
         Err(error) => return Err(possession_refusal(app, call, code.id(), ActorType::Contact, error).await),
     };
-    prove(app, call, &prepared.value.record, ActorType::Contact);
+    prove(app, call, code.id(), &prepared.value.record, ActorType::Contact);
     Ok(Done::made(prepared.change, Reply::ok(&state_of(&prepared.value))?))
 }
 
@@ -96,13 +114,15 @@ fn origin(call: &Call<'_>) -> Origin {
     }
 }
 
-/// Notes who acts: the client, or one of its contacts.
-fn prove(app: &KeyAdmin, call: &Call<'_>, record: &KeyRecord, kind: ActorType) {
-    let id = record.client_id.as_str();
-    match kind {
-        ActorType::Client => call.proven(kind, id, &record.actor_ref),
-        _ => call.proven(kind, id, &app.directory.actor_key().actor_ref(kind, id)),
-    }
+/// Notes who acts, the client or one of its contacts, and on which key.
+fn prove(app: &KeyAdmin, call: &Call<'_>, key_id: &KeyId, record: &KeyRecord, kind: ActorType) {
+    let id = record.client_id.to_string();
+    let actor_ref = match kind {
+        ActorType::Client => record.actor_ref.clone(),
+        _ => app.directory.actor_key().actor_ref(kind, &id),
+    };
+    let client_ref = record.client_ref.clone();
+    call.proven(Proven { kind, id, actor_ref, client_ref, key_id: key_id.clone() });
 }
 
 /// A code that is refused proves nothing, whatever is wrong with it.
@@ -113,7 +133,8 @@ fn not_by_code(error: PossessionError) -> PossessionError {
     }
 }
 
-/// What the holder of a secret is told. Where the secret was right and the state was not, the record names the holder.
+/// What the holder of a secret is told. Where the secret was right and the state was not, the record names holder and key:
+/// who presents a dead key had it, or has stolen it.
 async fn possession_refusal(
     app: &KeyAdmin,
     call: &Call<'_>,
@@ -121,32 +142,17 @@ async fn possession_refusal(
     kind: ActorType,
     error: PossessionError,
 ) -> Problem {
+    let right = match &error {
+        PossessionError::Refused(refusal) => *refusal != Refusal::NotAuthenticated,
+        PossessionError::Store(error) => matches!(error, engine_aws::Error::Conflict(_)),
+    };
+    if right && let Ok(key) = app.directory.key(key_id).await {
+        prove(app, call, key_id, &key.record, kind);
+    }
     match error {
         PossessionError::Refused(refusal) => refusal.into(),
-        PossessionError::Store(error) => {
-            if matches!(error, engine_aws::Error::Conflict(_))
-                && let Ok(key) = app.directory.key(key_id).await
-            {
-                prove(app, call, &key.record, kind);
-            }
-            refusal(error)
-        }
+        PossessionError::Store(error) => refusal(error),
     }
-}
-
-/// The addresses of contacts, opened.
-async fn addresses(
-    app: &KeyAdmin,
-    client_id: &ClientId,
-    contacts: &[Contact],
-) -> Result<Vec<Zeroizing<String>>, Problem> {
-    let mut addresses = Vec::with_capacity(contacts.len());
-    for contact in contacts {
-        let opened = app.contacts.open(client_id.as_str(), contact.id.as_str(), &contact.sealed).await?;
-        let address = std::str::from_utf8(&opened).map_err(|error| Problem::internal(error.to_string()))?;
-        addresses.push(Zeroizing::new(address.to_owned()));
-    }
-    Ok(addresses)
 }
 
 /// The notice's text.

@@ -10,6 +10,7 @@ use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
+use engine_http::step_up;
 use serde_json::{Value, json};
 
 use crate::KeyAdmin;
@@ -140,7 +141,7 @@ pub(crate) async fn terminate(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     let client_id = client_id(call)?;
     let mut reader = FieldReader::new(call.fields);
     let why = reason(&mut reader);
-    reader.unknown(&["reason"]);
+    reader.unknown(&["reason", step_up::FIELD]);
     let why = reader.finish(why).map_err(Problem::invalid)?;
     let prepared = app.directory.terminate_client(&client_id, &why, &call.author(app), call.context.now).await;
     let prepared = prepared.map_err(refusal)?;

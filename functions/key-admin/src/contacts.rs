@@ -1,13 +1,15 @@
 //! Contacts of clients: encrypted, and told nothing until they have proved to be reached.
 
 use engine_aws::clock::random_bytes;
-use engine_aws::directory::{CODE_LIFE, Contact, NewContact};
+use engine_aws::directory::{AddedContact, CODE_LIFE, Contact, NewContact, RemovedContact};
 use engine_aws::notices::{Notice, NoticeKind};
-use engine_core::access::{CodeKind, EmailAddress, KeyId, OneTimeCode};
+use engine_core::access::{ClientId, CodeKind, EmailAddress, KeyId, OneTimeCode};
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
+use engine_http::step_up;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -17,13 +19,13 @@ use crate::done::{Done, Handled, Made};
 use crate::reading::{client_id, no_fields};
 use crate::refusal::{directory_refusal, refusal};
 
-/// Adds a contact and sends its verification code to its address.
+/// Adds a contact and sends its verification code to its address. The other contacts hear of it.
 pub(crate) async fn add(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     let client_id = client_id(call)?;
     let mut reader = FieldReader::new(call.fields);
     let name = reader.text("name", |text| Ok::<_, String>(text.trim().to_owned()));
     let email = reader.text("email", EmailAddress::parse);
-    reader.unknown(&["name", "email"]);
+    reader.unknown(&["name", "email", step_up::FIELD]);
     let (name, email) = reader.finish(name.zip(email)).map_err(Problem::invalid)?;
     let id = KeyId::from_random(random_bytes()?);
     let sealed = app.contacts.seal(client_id.as_str(), id.as_str(), email.expose().as_bytes()).await?;
@@ -31,8 +33,8 @@ pub(crate) async fn add(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     let (environment, author, now) = (&app.settings.environment, call.author(app), call.context.now);
     let prepared = app.directory.add_contact(&client_id, new, environment, &author, now).await;
     let prepared = prepared.map_err(directory_refusal)?;
-    let (contact, code) = prepared.value;
-    let notice = Notice {
+    let AddedContact { contact, code, others } = prepared.value;
+    let verification = Notice {
         kind: NoticeKind::ContactVerification,
         to: vec![Zeroizing::new(email.expose().to_owned())],
         subject: format!("You are to be a contact of {client_id}"),
@@ -45,12 +47,19 @@ pub(crate) async fn add(app: &KeyAdmin, call: &Call<'_>) -> Handled {
             code.expose(),
         )),
     };
+    let told = news(app, &client_id, NoticeKind::ContactAdded, "added", &contact.hint, &others, now).await?;
     let mut answer = describe(&contact);
     answer["code_expires_at"] = json!(rfc3339(now + CODE_LIFE));
+    // What is remembered of the request outlives a contact's removal, so it says nothing of who that is.
+    let repeat = json!({
+        "contact_id": contact.id.as_str(),
+        "state": contact.state.as_str(),
+        "code_expires_at": rfc3339(now + CODE_LIFE),
+    });
     let place = format!("/admin/clients/{client_id}");
-    let answer = Reply::created(place, &answer)?;
-    let repeat = answer.clone();
-    Ok(Done::Made(Box::new(Made { change: prepared.change, answer, repeat, notices: vec![notice] })))
+    let (answer, repeat) = (Reply::created(&place, &answer)?, Reply::created(&place, &repeat)?);
+    let notices = [verification].into_iter().chain(told).collect();
+    Ok(Done::Made(Box::new(Made { change: prepared.change, answer, repeat, notices })))
 }
 
 /// Verifies a contact with the code that it was sent.
@@ -75,15 +84,60 @@ pub(crate) async fn verify(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     Ok(Done::made(prepared.change, Reply::ok(&answer)?))
 }
 
-/// Removes a contact and erases its address.
+/// Removes a contact and erases its address. Every contact hears of it, the one that is removed too.
 pub(crate) async fn remove(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     let (client_id, contact_id) = (client_id(call)?, contact_id(call)?);
-    no_fields(call, &[])?;
-    let prepared = app.directory.remove_contact(&client_id, &contact_id, &call.author(app), call.context.now).await;
+    no_fields(call, &[step_up::FIELD])?;
+    let (author, now) = (call.author(app), call.context.now);
+    let prepared = app.directory.remove_contact(&client_id, &contact_id, &author, now).await;
     let prepared = prepared.map_err(refusal)?;
-    let contact = &prepared.value;
-    let answer = json!({ "contact_id": contact.id.as_str(), "state": contact.state.as_str() });
-    Ok(Done::made(prepared.change, Reply::ok(&answer)?))
+    let RemovedContact { contact, hint, told } = &prepared.value;
+    let notices = news(app, &client_id, NoticeKind::ContactRemoved, "removed", hint, told, now).await?;
+    let answer = Reply::ok(&json!({ "contact_id": contact.id.as_str(), "state": contact.state.as_str() }))?;
+    let repeat = answer.clone();
+    let notices = notices.into_iter().collect();
+    Ok(Done::Made(Box::new(Made { change: prepared.change, answer, repeat, notices })))
+}
+
+/// What contacts are told of one that comes or goes: whoever takes a client's contacts over is seen by those it had.
+async fn news(
+    app: &KeyAdmin,
+    client_id: &ClientId,
+    kind: NoticeKind,
+    done: &str,
+    hint: &str,
+    told: &[Contact],
+    now: Timestamp,
+) -> Result<Option<Notice>, Problem> {
+    if told.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Notice {
+        kind,
+        to: addresses(app, client_id, told).await?,
+        subject: format!("A contact of {client_id} was {done}"),
+        lines: Zeroizing::new(format!(
+            "The contact {hint} of client {client_id} was {done} at {at}.\n\
+             Contacts are told when a successor of an API key is claimed, and can stop it.\n\
+             If you do not know of this, tell us.",
+            at = rfc3339(now),
+        )),
+    }))
+}
+
+/// The addresses of contacts, opened.
+pub(crate) async fn addresses(
+    app: &KeyAdmin,
+    client_id: &ClientId,
+    contacts: &[Contact],
+) -> Result<Vec<Zeroizing<String>>, Problem> {
+    let mut addresses = Vec::with_capacity(contacts.len());
+    for contact in contacts {
+        let opened = app.contacts.open(client_id.as_str(), contact.id.as_str(), &contact.sealed).await?;
+        let address = std::str::from_utf8(&opened).map_err(|error| Problem::internal(error.to_string()))?;
+        addresses.push(Zeroizing::new(address.to_owned()));
+    }
+    Ok(addresses)
 }
 
 fn contact_id(call: &Call<'_>) -> Result<KeyId, Problem> {

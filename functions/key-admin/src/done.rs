@@ -9,7 +9,7 @@ use engine_http::response::Reply;
 pub(crate) enum Done {
     /// Nothing is changed.
     Read(Reply),
-    /// A change, to be committed with the caller's idempotency record, and then told.
+    /// A change, to be told and then committed with the caller's idempotency record.
     Made(Box<Made>),
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Made {
     pub answer: Reply,
     /// What a repeat of the request is told: the same, a secret shown once left out.
     pub repeat: Reply,
-    /// Who else is told, once the change is made and before the caller is.
+    /// Who else is told, before the change is made.
     pub notices: Vec<Notice>,
 }
 

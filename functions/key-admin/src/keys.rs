@@ -124,7 +124,7 @@ fn read_why(call: &Call<'_>) -> Result<Option<String>, Problem> {
     if errors.is_empty() { Ok(why) } else { Err(Problem::invalid(errors)) }
 }
 
-/// Lets a frozen key go on, once its receipt is confirmed again.
+/// Lets a frozen key go on, once its receipt is confirmed again. The contacts' code still freezes it.
 pub(crate) async fn unfreeze(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     let key_id = key_id(call)?;
     no_fields(call, &[step_up::FIELD])?;

@@ -27,6 +27,7 @@ use engine_aws::clock::{SharedClock, random_bytes};
 use engine_aws::directory::{Directory, DirectoryTables};
 use engine_aws::guard::Guard;
 use engine_aws::issuers::IssuerKeys;
+use engine_aws::key_gate::KeyGate;
 use engine_aws::kms::{ContactCipher, FactorCipher};
 use engine_aws::notices::Notices;
 use engine_aws::people::People;
@@ -68,6 +69,7 @@ pub struct ReferenceKeys {
 /// The admin API over its stores.
 pub struct KeyAdmin {
     pub(crate) directory: Directory,
+    pub(crate) gate: KeyGate,
     pub(crate) people: People,
     pub(crate) guard: Guard,
     pub(crate) step_up: StepUp,
@@ -107,6 +109,7 @@ impl KeyAdmin {
         };
         Self {
             directory: Directory::new(dynamodb.clone(), tables, keys.actor, keys.reference),
+            gate: KeyGate::new(dynamodb.clone(), &settings.keys_table),
             step_up: StepUp::new(
                 guard.clone(),
                 people.clone(),

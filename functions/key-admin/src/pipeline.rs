@@ -1,5 +1,5 @@
 //! What every request goes through: its route, its credential, its permission, its body, the answer it may have had already,
-//! its second factor, its handler, its change with the record of it, and who else is told. One order for all routes.
+//! its second factor, its handler, who else is told, and its change with the record of it. One order for all routes.
 
 use std::sync::OnceLock;
 
@@ -13,7 +13,7 @@ use engine_http::body::{query_fields, read_fields};
 use engine_http::context::RequestContext;
 use engine_http::idempotency::Repeatable;
 use engine_http::logging::EventType;
-use engine_http::problem::Problem;
+use engine_http::problem::{Code, Problem};
 use engine_http::response::Answer;
 use engine_http::route::{Access, Found};
 use engine_http::step_up;
@@ -82,11 +82,11 @@ async fn on_route(
     }
     let Err(problem) = answer else { return answer };
     let actor = known.get().map(|(_, reference)| reference.as_str());
-    let recorded = match record(app, &call, found.route.handler.event, &problem).await {
-        Ok(()) => problem,
-        Err(unrecorded) => unrecorded,
-    };
-    Err(counted(app, context, action, actor, recorded).await)
+    let refused = counted(app, context, action, actor, problem).await;
+    match record(app, &call, found.route.handler.event, &refused).await {
+        Ok(()) => Err(refused),
+        Err(unrecorded) => Err(unrecorded),
+    }
 }
 
 /// The refusal, once it is counted. Who refuses without knowing whom also closes what is over of such refusals.
@@ -170,35 +170,27 @@ fn read_body(request: &Request, target: Target) -> Result<Fields, Problem> {
     read_fields(request, MAX_BODY)
 }
 
-/// Makes the change, tells whom it concerns, and then the caller.
+/// Tells whom the change concerns, makes it, and answers the caller.
+///
+/// Telling comes first, so that what nobody could be told of is not done. A notice of a change that then loses a race is of
+/// something that did not happen, and harms nobody: its codes are good for nothing.
 async fn commit(app: &KeyAdmin, call: &Call<'_>, made: Made, repeatable: Option<&Repeatable>) -> Answer {
     let Made { mut change, answer, repeat, notices } = made;
     if let Some(repeatable) = repeatable {
         repeatable.remember(&app.guard, &mut change, &repeat, call.context)?;
     }
+    for notice in &notices {
+        app.notices.publish(notice).await?;
+    }
     match (change.commit(&app.dynamodb).await, repeatable) {
-        (Ok(()), _) => {}
+        (Ok(()), _) => Ok(answer),
         // Of two requests with one key the other one may have been first: then its answer is this one's too.
         (Err(engine_aws::Error::Conflict(why)), Some(repeatable)) => {
             let earlier = repeatable.earlier(&app.guard, call.context).await?;
-            return earlier.ok_or_else(|| Problem::conflict(why));
+            earlier.ok_or_else(|| Problem::conflict(why))
         }
-        (Err(error), _) => return Err(refusal(error)),
+        (Err(error), _) => Err(refusal(error)),
     }
-    for notice in &notices {
-        app.notices.publish(notice).await.map_err(|error| {
-            tracing::error!(
-                event_type = EventType::SecurityEvent.as_str(),
-                status = "FAILURE",
-                action = "notice.publish",
-                details.kind = notice.kind.as_str(),
-                details.internal = %error,
-                "the change was made and nobody was told"
-            );
-            Problem::from(error)
-        })?;
-    }
-    Ok(answer)
 }
 
 /// Records a refusal to a caller who is known: of a change as the change's own event, of anything else where it was not
@@ -210,21 +202,25 @@ async fn record(app: &KeyAdmin, call: &Call<'_>, event: Option<Event>, problem: 
         None if problem.code.status() == 403 => Event::AccessRefuse,
         None => return Ok(()),
     };
-    if !known || problem.code.status() >= 500 {
+    // What is refused for being too much must not fill the record either.
+    let too_much = matches!(problem.code, Code::RateLimited | Code::TooManyFailures);
+    if !known || too_much || problem.code.status() >= 500 {
         return Ok(());
     }
+    let proven = call.proven.get();
     let act = Act {
         event,
         outcome: Outcome::Refused,
-        resource: call.context.path.clone(),
+        resource: call.context.resource.clone(),
         reason: None,
-        client_ref: None,
+        client_ref: proven.map(|proven| proven.client_ref.clone()),
         subject_ref: None,
         details: json!({
             "code": problem.code.as_str(),
             "errors": problem.errors,
             "method": call.context.method,
             "correlation_id": call.context.correlation_id,
+            "key_id": proven.map(|proven| proven.key_id.as_str()),
         }),
     };
     let entry = call.author(app).entry(act, call.context.now)?;

@@ -92,13 +92,13 @@ fn no_longer(errors: &[FieldError]) -> Problem {
     Problem::conflict(format!("the terms cannot be added any more: {}", errors.join("; ")))
 }
 
-/// The credential goes to Secrets Manager first and nowhere else; its hash goes into the account. The request is reserved
-/// meanwhile, so that no second approval puts another credential there than the one whose hash is kept.
+/// The credential goes to Secrets Manager first and nowhere else; its hash goes into the account. The name is reserved
+/// meanwhile, so that no approval of this or another request for it puts another credential there than the one whose hash is kept.
 async fn create_service_account(app: &KeyAdmin, call: &Call<'_>, judged: &Judged) -> Handled {
     let name = ServiceAccountName::parse(&judged.next.subject);
     let name = name.map_err(|error| Problem::internal(format!("stored request cannot be read: {error}")))?;
     app.people.unused(&name).await.map_err(refusal)?;
-    app.people.reserve(judged, call.context.now).await.map_err(refusal)?;
+    let reserved = app.people.reserve(judged, call.context.now).await.map_err(refusal)?;
     let (id, secret) = (KeyId::from_random(random_bytes()?), Zeroizing::new(random_bytes()?));
     let credential = OneTimeCode::generate(CodeKind::ServiceAccount, &app.settings.environment, id, &secret);
     let credential = credential.map_err(|error| Problem::internal(error.to_string()))?;
@@ -110,7 +110,8 @@ async fn create_service_account(app: &KeyAdmin, call: &Call<'_>, judged: &Judged
     let key = Some(settings.service_accounts_key.as_str());
     app.secrets.create_or_replace(&place, key, &description, &document, &[("service-account", name.as_str())]).await?;
     let (hash, actor_key, author) = (credential.hash(), app.directory.actor_key(), call.author(app));
-    let prepared = app.people.create_service_account(judged, &hash, actor_key, &author, call.context.now).await;
+    let now = call.context.now;
+    let prepared = app.people.create_service_account(judged, &reserved, &hash, actor_key, &author, now).await;
     let prepared = prepared.map_err(people_refusal)?;
     let mut answer = approved(&judged.next);
     answer["service_account"] = json!(name);

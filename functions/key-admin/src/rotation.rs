@@ -1,7 +1,8 @@
 //! Successors of API keys, as administrators offer them.
 
 use engine_aws::change::Prepared;
-use engine_aws::directory::{Offered, SuccessorState};
+use engine_aws::directory::{ClaimCode, Offered, SuccessorState};
+use engine_core::access::Permission;
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
 use engine_http::problem::Problem;
@@ -37,15 +38,17 @@ pub(crate) async fn rotate(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     Ok(Done::made(prepared.change, Reply::ok(&answer)?))
 }
 
-/// Ends a key at once. The answer's claim code takes its place for collecting the successor.
+/// Ends a key at once. The answer's claim code takes its place for collecting the successor. The code is worth a key, so it is
+/// only for who may issue one: ending a key must not be a way to get one.
 pub(crate) async fn emergency_rotate(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     let key_id = key_id(call)?;
     let mut reader = FieldReader::new(call.fields);
     let why = reason(&mut reader);
     reader.unknown(&["reason", step_up::FIELD]);
     let why = reader.finish(why).map_err(Problem::invalid)?;
-    let (environment, author) = (&app.settings.environment, call.author(app));
-    let prepared = app.directory.emergency_rotate_key(&key_id, environment, &why, &author, call.context.now).await;
+    let code_of = call.caller()?.may(Permission::KeysWrite).is_ok().then_some(app.settings.environment.as_str());
+    let author = call.author(app);
+    let prepared = app.directory.emergency_rotate_key(&key_id, code_of, &why, &author, call.context.now).await;
     shown_once(prepared.map_err(refusal)?)
 }
 
@@ -59,16 +62,20 @@ pub(crate) async fn claim_code(app: &KeyAdmin, call: &Call<'_>) -> Handled {
 }
 
 fn shown_once(prepared: Prepared<Offered>) -> Handled {
-    let Offered { key, claim_code, claim_code_expires_at } = prepared.value;
-    let common = json!({
+    let Offered { key, claim_code } = prepared.value;
+    let mut answer = json!({
         "key_id": key.record.id.as_str(),
         "state": key.record.state.as_str(),
-        "claim_code_expires_at": rfc3339(claim_code_expires_at),
+        "claim_code": null,
+        "claim_code_expires_at": null,
     });
-    let (mut answer, mut repeat) = (common.clone(), common);
-    answer["claim_code"] = json!(claim_code.expose());
-    repeat["claim_code"] = json!(null);
-    repeat["code"] = json!("already_issued");
+    let mut repeat = answer.clone();
+    if let Some(ClaimCode { code, expires_at }) = claim_code {
+        answer["claim_code"] = json!(code.expose());
+        repeat["code"] = json!("already_issued");
+        answer["claim_code_expires_at"] = json!(rfc3339(expires_at));
+        repeat["claim_code_expires_at"] = json!(rfc3339(expires_at));
+    }
     let [answer, repeat] = [Reply::with_status(201, &answer)?, Reply::with_status(201, &repeat)?];
     Ok(Done::Made(Box::new(Made { change: prepared.change, answer, repeat, notices: Vec::new() })))
 }

@@ -94,10 +94,10 @@ pub static ROUTES: Routes<Target> = Routes(&[
     read("/admin/clients", P::ClientsRead, H::ListClients, "client.list"),
     read("/admin/clients/{client_id}", P::ClientsRead, H::ShowClient, "client.show"),
     change("POST", "/admin/clients/{client_id}/terms", Token(P::ClientsWrite), H::ProposeTerms, E::ClientTermsPropose),
-    change("POST", "/admin/clients/{client_id}/terminate", Token(P::ClientsWrite), H::TerminateClient, E::ClientTerminate),
-    change("POST", "/admin/clients/{client_id}/contacts", Token(P::ClientsWrite), H::AddContact, E::ClientContactAdd),
+    change("POST", "/admin/clients/{client_id}/terminate", SteppedUp(P::ClientsWrite), H::TerminateClient, E::ClientTerminate),
+    change("POST", "/admin/clients/{client_id}/contacts", SteppedUp(P::ClientsWrite), H::AddContact, E::ClientContactAdd),
     change("POST", "/admin/clients/{client_id}/contacts/{contact_id}/verify", Token(P::ClientsWrite), H::VerifyContact, E::ClientContactVerify),
-    change("DELETE", "/admin/clients/{client_id}/contacts/{contact_id}", Token(P::ClientsWrite), H::RemoveContact, E::ClientContactRemove),
+    change("DELETE", "/admin/clients/{client_id}/contacts/{contact_id}", SteppedUp(P::ClientsWrite), H::RemoveContact, E::ClientContactRemove),
 
     change("POST", "/admin/principals", Token(P::PrincipalsWrite), H::RequestPrincipal, E::PrincipalRequest),
     read("/admin/principals", P::PrincipalsRead, H::ListPrincipals, "principal.list"),

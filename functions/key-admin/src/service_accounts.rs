@@ -86,11 +86,12 @@ pub(crate) async fn review(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     decide(app, call, &name(call)?).await
 }
 
-/// Records the decision that the body holds.
+/// Records the decision that the body holds. Nobody decides on an account that they answer for.
 pub(crate) async fn decide(app: &KeyAdmin, call: &Call<'_>, name: &ServiceAccountName) -> Handled {
     let (decision, note) = decision(call)?;
-    let (author, now) = (call.author(app), call.context.now);
-    let prepared = app.people.review_service_account(name, decision, &note, &author, now).await.map_err(refusal)?;
+    let (reviewer, author, now) = (&call.caller()?.person_id, call.author(app), call.context.now);
+    let prepared = app.people.review_service_account(name, decision, &note, reviewer, &author, now).await;
+    let prepared = prepared.map_err(people_refusal)?;
     let answer = json!({ "name": name, "last_review": prepared.value.review });
     Ok(Done::made(prepared.change, Reply::ok(&answer)?))
 }

@@ -113,7 +113,7 @@ impl<'a> Recorder<'a> {
         let act = Act {
             event: self.event,
             outcome,
-            resource: context.path.clone(),
+            resource: context.resource.clone(),
             reason: None,
             client_ref: Some(key.client_ref.clone()),
             subject_ref: subject,

@@ -88,6 +88,7 @@ pub(crate) async fn answer(app: &TokenIssuer, call: &BootstrapCall, request_id: 
         source_address: None,
         method: "INVOKE".to_owned(),
         path: RESOURCE.to_owned(),
+        resource: RESOURCE.to_owned(),
         now,
     };
     let caller = caller(app);

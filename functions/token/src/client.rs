@@ -17,7 +17,8 @@ pub(crate) struct Presented {
     pub secret: Zeroizing<String>,
 }
 
-/// The credential, which is presented in one way only. Whatever is wrong with it, the answer is the same.
+/// The credential, which is presented in one way only; beside HTTP Basic the body may repeat the client's id, as RFC 6749
+/// section 3.2.1 lets it. Whatever is wrong with it, the answer is the same.
 pub(crate) fn presented(request: &Request, form: &Form) -> Result<Presented, Refusal> {
     let mut headers = request.headers().get_all(AUTHORIZATION).iter();
     match (headers.next(), headers.next()) {
@@ -25,10 +26,16 @@ pub(crate) fn presented(request: &Request, form: &Form) -> Result<Presented, Ref
             let (id, secret) = form.get("client_id").zip(form.get("client_secret")).ok_or_else(refused)?;
             Ok(Presented { id: Zeroizing::new(id.to_owned()), secret: Zeroizing::new(secret.to_owned()) })
         }
-        (Some(_), None) if form.get("client_id").is_some() || form.get("client_secret").is_some() => {
+        (Some(_), None) if form.get("client_secret").is_some() => {
             Err(malformed("The client authenticates in the header or in the body, not in both."))
         }
-        (Some(value), None) => value.to_str().ok().and_then(basic).ok_or_else(refused),
+        (Some(value), None) => {
+            let presented = value.to_str().ok().and_then(basic).ok_or_else(refused)?;
+            if form.get("client_id").is_some_and(|id| id != presented.id.as_str()) {
+                return Err(malformed("The header and the body name different clients."));
+            }
+            Ok(presented)
+        }
         (Some(_), Some(_)) => Err(malformed("The header Authorization is repeated.")),
     }
 }

@@ -19,9 +19,9 @@ use engine_aws::people::People;
 use engine_aws::secrets::SecretStore;
 use engine_core::audit::{ActorRef, ActorType, Event, SecretKey};
 use engine_http::context::RequestContext;
-use engine_http::failures::Failures;
+use engine_http::failures::{Failed, Failures};
 use engine_http::logging::{AccessLog, EventType, log_access, request_span};
-use engine_http::problem::Problem;
+use engine_http::problem::{Code, Problem};
 use engine_http::response::into_response;
 use engine_http::route::{Access, Route, Routes};
 use engine_http::step_up::StepUp;
@@ -137,15 +137,20 @@ impl TokenIssuer {
     async fn refused(&self, context: &RequestContext, refusal: Refusal) -> Refusal {
         let Refusal { error, problem, against, known } = refusal;
         let unauthenticated = problem.code.status() == 401;
-        let against_text = against.as_ref().map(ActorRef::as_str);
-        let problem = self.failures.refused(context, ACTION, against_text, problem).await;
+        let failed = Failed {
+            counted: against.as_ref().map(|against| against.name.as_str()),
+            named: against.as_ref().and_then(|against| against.account.as_ref()).map(ActorRef::as_str),
+        };
+        let problem = self.failures.refused_for(context, ACTION, failed, problem).await;
+        // The client may be who it says: that it is not told yet is no verdict on its credential.
+        let error = if problem.code == Code::TooManyFailures { OauthError::TemporarilyUnavailable } else { error };
         let refused = Refusal { error, problem, against, known: None };
         if !unauthenticated || refused.problem.code.status() != 401 {
             return refused;
         }
         if let Some(account) = known {
             let author = oauth::author(&account, context);
-            let recorded = issue::record_refusal(self, &author, &context.path, error.as_str(), context.now).await;
+            let recorded = issue::record_refusal(self, &author, &context.resource, error.as_str(), context.now).await;
             if let Err(problem) = recorded {
                 return problem.into();
             }

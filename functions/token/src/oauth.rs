@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use engine_aws::author::Author;
 use engine_aws::people::ServiceAccountHeld;
@@ -17,11 +18,13 @@ use lambda_http::{Body, RequestExt};
 use crate::client::{Presented, presented};
 use crate::form::Form;
 use crate::issue::{self, Claimed};
-use crate::refusal::{OauthError, Refusal};
+use crate::refusal::{Against, OauthError, Refusal};
 use crate::{FUNCTION, TokenIssuer};
 
 /// Longest form, in bytes.
 const MOST_BYTES: usize = 8192;
+/// How long a token that is recorded waits for its account's last use to be noted.
+const PATIENCE: Duration = Duration::from_secs(1);
 const FORM: &str = "application/x-www-form-urlencoded";
 const GRANT: &str = "client_credentials";
 
@@ -40,18 +43,26 @@ pub(crate) async fn answer(
     let scopes = match scopes(&form, &held.value) {
         Ok(scopes) => scopes,
         Err(refusal) => {
-            issue::record_refusal(app, &author, &context.path, refusal.error.as_str(), context.now).await?;
+            issue::record_refusal(app, &author, &context.resource, refusal.error.as_str(), context.now).await?;
             return Err(refusal);
         }
     };
     let name = held.value.name.as_str();
     let claimed = Claimed { issuer: OUR_ISSUER, subject: name, role: Role::System.as_str(), scopes: &scopes };
-    let token = issue::issue(app, claimed, &author, &context.path, context.now).await?;
-    if let Err(error) = app.people.touch_service_account(&held.value.name, context.now).await {
-        // The token is recorded with its time; that the account is in use is noted next time.
-        tracing::warn!(action = "token.issue", %error, "the account's last use could not be noted");
-    }
+    let token = issue::issue(app, claimed, &author, &context.resource, context.now).await?;
+    touch(app, &held.value.name, context).await;
     Ok(Reply::ok(&issue::answer(&token, &scopes))?)
+}
+
+/// Notes that the account is in use. The token is recorded with its time, so what cannot be noted is noted next time.
+async fn touch(app: &TokenIssuer, name: &ServiceAccountName, context: &RequestContext) {
+    let noted = tokio::time::timeout(PATIENCE, app.people.touch_service_account(name, context.now)).await;
+    let error = match noted {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    tracing::warn!(action = "token.issue", %error, "the account's last use could not be noted");
 }
 
 /// The form in a request's body.
@@ -85,19 +96,22 @@ async fn authenticate(
     context: &RequestContext,
     presented: &Presented,
 ) -> Result<ServiceAccountHeld, Refusal> {
-    let refused = |why| Refusal::client(why, None);
-    let name = ServiceAccountName::parse(&presented.id).map_err(|_| refused("not the name of a service account"))?;
+    let name = ServiceAccountName::parse(&presented.id);
+    let name = name.map_err(|_| Refusal::client("not the name of a service account", None))?;
+    let against =
+        |account| Against { name: app.actor_key.actor_ref(ActorType::ServiceAccount, name.as_str()), account };
+    let refused = |why| Refusal::client(why, Some(against(None)));
     let secret = OneTimeCode::parse(CodeKind::ServiceAccount, &presented.secret, &app.settings.environment);
     let secret = secret.map_err(|_| refused("not a client secret of this environment"))?;
     let held = app.people.service_account(&name).await?.ok_or_else(|| refused("no such service account"))?;
     let actor_ref = held.value.actor_ref.clone();
     if !held.hashes.admit(&secret.hash()) {
-        return Err(Refusal::client("wrong client secret", Some(actor_ref)));
+        return Err(Refusal::client("wrong client secret", Some(against(Some(actor_ref)))));
     }
     if held.value.usable_at(held.last_used_at, context.now) {
         return Ok(held);
     }
-    Err(Refusal::known(held.value, "the service account is disabled or idle"))
+    Err(Refusal::known(held.value, "the service account is disabled or idle", against(Some(actor_ref))))
 }
 
 /// The scopes that are asked for, or all that are approved where none is.

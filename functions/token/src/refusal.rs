@@ -56,10 +56,19 @@ pub(crate) struct Refusal {
     pub error: OauthError,
     /// Status, description, and what only the log is told.
     pub problem: Problem,
-    /// The account against which it counts, where the client names one that exists.
-    pub against: Option<ActorRef>,
+    /// What it counts against, where the client gave a name that an account could have.
+    pub against: Option<Against>,
     /// The account that the client proved to be, where it may not authenticate all the same.
     pub known: Option<Box<ServiceAccount>>,
+}
+
+/// A name that a client gave. Whether there is such an account makes no difference to what counts.
+#[derive(Debug)]
+pub(crate) struct Against {
+    /// Reference of the name.
+    pub name: ActorRef,
+    /// Reference of the account, where there is one of that name.
+    pub account: Option<ActorRef>,
 }
 
 /// RFC 6749's error object. The description has neither quotes nor backslashes.
@@ -77,14 +86,14 @@ impl Refusal {
     }
 
     /// The client is not authenticated. `why` is for the log: every such answer is the same.
-    pub(crate) fn client(why: &'static str, against: Option<ActorRef>) -> Self {
+    pub(crate) fn client(why: &'static str, against: Option<Against>) -> Self {
         let problem = Problem::new(Code::NotAuthenticated, "The client could not be authenticated.");
         Self { error: OauthError::InvalidClient, problem: problem.with_internal(why), against, known: None }
     }
 
     /// The same answer for an account that is known to ask.
-    pub(crate) fn known(account: ServiceAccount, why: &'static str) -> Self {
-        let refusal = Self::client(why, Some(account.actor_ref.clone()));
+    pub(crate) fn known(account: ServiceAccount, why: &'static str, against: Against) -> Self {
+        let refusal = Self::client(why, Some(against));
         Self { known: Some(Box::new(account)), ..refusal }
     }
 

@@ -66,6 +66,8 @@ pub struct Offer {
     pub state: SuccessorState,
     /// The key that was claimed last.
     pub successor_id: Option<KeyId>,
+    /// Claims of this offer so far.
+    pub claims: u32,
 }
 
 /// A key's part in rotations: as a predecessor, as a successor, or as both.
@@ -135,7 +137,7 @@ impl Held {
 }
 
 /// What is said about a key, each with the name of its attribute and of its placeholder. `None` where nothing is said.
-fn said(held: &Held) -> [(&'static str, &'static str, Option<AttributeValue>); 14] {
+fn said(held: &Held) -> [(&'static str, &'static str, Option<AttributeValue>); 15] {
     let KeyDetails { record, rotation, revoked_at, version, .. } = &held.details;
     let offer = rotation.offer.as_ref();
     let at = |time: Option<Timestamp>| time.map(|time| n(time.as_millisecond()));
@@ -150,6 +152,7 @@ fn said(held: &Held) -> [(&'static str, &'static str, Option<AttributeValue>); 1
         ("offer_expiry_days", ":offer_expiry_days", offer.map(|offer| n(offer.expiry_days))),
         ("successor_state", ":successor_state", offer.map(|offer| s(offer.state.as_str()))),
         ("successor_id", ":successor_id", id(offer.and_then(|offer| offer.successor_id.as_ref()))),
+        ("offer_claims", ":offer_claims", offer.map(|offer| n(offer.claims))),
         ("claim_code_hash", ":claim_code_hash", hash(held.claim_code_hash)),
         ("claim_code_expires_at", ":claim_code_expires_at", at(rotation.claim_code_expires_at)),
         ("predecessor_id", ":predecessor_id", id(rotation.predecessor_id.as_ref())),
@@ -243,6 +246,7 @@ pub(crate) fn read_held(item: &Item) -> Result<Held, Error> {
             state: SuccessorState::from_name(string(item, "successor_state")?)
                 .ok_or_else(|| absent("successor_state"))?,
             successor_id: if_there(item, "successor_id", id)?,
+            claims: number(item, "offer_claims")?,
         })
     };
     let rotation = Rotation {

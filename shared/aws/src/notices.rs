@@ -14,6 +14,10 @@ use crate::Error;
 pub enum NoticeKind {
     /// A contact is to prove that it receives what is sent to it.
     ContactVerification,
+    /// Another contact was added.
+    ContactAdded,
+    /// A contact was removed.
+    ContactRemoved,
     /// A successor of a key was claimed.
     KeyClaimed,
     /// A successor of a key took effect.
@@ -30,6 +34,8 @@ impl NoticeKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ContactVerification => "contact.verification",
+            Self::ContactAdded => "contact.added",
+            Self::ContactRemoved => "contact.removed",
             Self::KeyClaimed => "key.claimed",
             Self::KeyConfirmed => "key.confirmed",
             Self::KeyRevoked => "key.revoked",

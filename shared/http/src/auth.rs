@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use engine_aws::issuers::IssuerKeys;
 use engine_aws::people::People;
+use engine_core::access::role::BOOTSTRAP_PERMISSIONS;
 use engine_core::access::service_account::ServiceAccountState;
-use engine_core::access::token::{self, BOOTSTRAP_ISSUER, Claims, OUR_ISSUER};
+use engine_core::access::token::{self, BOOTSTRAP_ISSUER, Claims, LEEWAY_SECONDS, OUR_ISSUER};
 use engine_core::access::{BOOTSTRAP, Permission, PrincipalId, PrincipalState, Role, ServiceAccountName, role};
 use engine_core::audit::{ActorRef, ActorType};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::Request;
 use lambda_http::http::header::AUTHORIZATION;
 
@@ -105,6 +106,11 @@ impl TokenVerifier {
         if principal.state != PrincipalState::Active {
             return Err(refused(format_args!("the account is {}", principal.state.as_str())));
         }
+        // Who comes back is onboarded anew, and so is what they hold: a token of the account before stays dead.
+        let leeway = SignedDuration::from_secs(LEEWAY_SECONDS);
+        if principal.approved_at.is_none_or(|approved_at| claims.issued_at < approved_at - leeway) {
+            return Err(refused("the token is older than the account's approval"));
+        }
         Ok(Caller {
             roles: claimed(principal.roles_at(now), &claims),
             permissions: role::effective(&principal.permissions_at(now), &claims.roles, &claims.scopes),
@@ -144,10 +150,9 @@ impl TokenVerifier {
         if !self.people.administrators().await?.value.bootstrap_open() {
             return Err(refused("the bootstrap path is closed"));
         }
-        let held = BTreeSet::from([Role::Admin]);
         Ok(Caller {
-            permissions: role::effective(&role::permitted(&held), &claims.roles, &claims.scopes),
-            roles: claimed(held, &claims),
+            permissions: role::effective(&BOOTSTRAP_PERMISSIONS.into(), &claims.roles, &claims.scopes),
+            roles: BTreeSet::new(),
             principal_id: BOOTSTRAP.to_owned(),
             person_id: BOOTSTRAP.to_owned(),
             kind: ActorType::Bootstrap,

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use lambda_http::request::RequestContext as Gateway;
 use lambda_http::{Request, RequestExt};
 
+use crate::masked::masked;
+
 /// The longest correlation id that is kept.
 const MAX_CORRELATION_ID: usize = 64;
 
@@ -19,8 +21,10 @@ pub struct RequestContext {
     pub source_address: Option<String>,
     /// The method.
     pub method: String,
-    /// The path as sent, without the stage.
+    /// The path as sent, without the stage: for routing alone, since it may hold a credential that was pasted into it.
     pub path: String,
+    /// The path as it is logged and recorded: at most 256 characters, without the secrets in it.
+    pub resource: String,
     /// When the request came.
     pub now: Timestamp,
 }
@@ -35,6 +39,7 @@ impl RequestContext {
             source_address: source_address(request),
             method: request.method().as_str().to_owned(),
             path: path(request).to_owned(),
+            resource: masked(path(request)),
             now,
         }
     }

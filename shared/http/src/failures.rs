@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use engine_aws::audit_log::AuditLog;
 use engine_aws::author::Author;
@@ -22,6 +23,8 @@ const REMEMBERED: usize = 10_000;
 const BATCH: u64 = 100;
 /// How long a refusal waits to be added, at least as long as others follow.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
+/// How long a refusal waits for being counted. Whoever fails is not to keep a function busy that others wait for.
+const BUDGET: Duration = Duration::from_millis(500);
 /// Who called, where the gateway did not say.
 const NOWHERE: &str = "unknown";
 
@@ -30,6 +33,15 @@ const NOWHERE: &str = "unknown";
 pub struct Failures {
     guard: Guard,
     memory: Mutex<Memory>,
+}
+
+/// In whose name a caller failed: ids that are no secret.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed<'a> {
+    /// What the failure counts against.
+    pub counted: Option<&'a str>,
+    /// Who is named in events: nobody where the name is nobody's.
+    pub named: Option<&'a str>,
 }
 
 /// What a process remembers.
@@ -60,10 +72,35 @@ impl Failures {
         actor: Option<&str>,
         problem: Problem,
     ) -> Problem {
+        self.refused_for(context, action, Failed { counted: actor, named: actor }, problem).await
+    }
+
+    /// The same for a name that need not be anybody's: it counts all the same, and is told only where it is somebody's.
+    pub async fn refused_for(
+        &self,
+        context: &RequestContext,
+        action: &str,
+        failed: Failed<'_>,
+        problem: Problem,
+    ) -> Problem {
         let status = problem.code.status();
         if status != 401 && status != 403 {
             return problem;
         }
+        let counted = tokio::time::timeout(BUDGET, self.wait_for(context, action, failed, status)).await;
+        // What cannot be counted in time is refused all the same.
+        let seconds = counted.inspect_err(uncounted).ok().flatten();
+        match seconds {
+            Some(seconds) if status == 401 => {
+                let why = problem.internal.unwrap_or_else(|| problem.code.as_str().to_owned());
+                Problem::too_many_failures(seconds).with_internal(why)
+            }
+            _ => problem,
+        }
+    }
+
+    /// Counts a refusal: the seconds to wait, where there were too many.
+    async fn wait_for(&self, context: &RequestContext, action: &str, failed: Failed<'_>, status: u16) -> Option<u64> {
         let now = context.now;
         let address = context.source_address.as_deref().unwrap_or(NOWHERE);
         let mut seconds = None;
@@ -74,20 +111,14 @@ impl Failures {
             seconds = wait(verdict);
         }
         // An address over the limit writes nothing, whatever names it makes up.
-        if let Some(actor) = actor
+        if let Some(actor) = failed.counted
             && seconds.is_none()
         {
             let verdict = self.count(Failing::Actor(actor), now).await;
-            report(context, action, Some(actor), verdict);
+            report(context, action, failed.named, verdict);
             seconds = wait(verdict);
         }
-        match seconds {
-            Some(seconds) if status == 401 => {
-                let why = problem.internal.unwrap_or_else(|| problem.code.as_str().to_owned());
-                Problem::too_many_failures(seconds).with_internal(why)
-            }
-            _ => problem,
-        }
+        seconds
     }
 
     /// Closes the windows of refusals that are over, with `author` for their entries; once a window in each process, so that
@@ -164,7 +195,7 @@ fn report(context: &RequestContext, action: &str, actor: Option<&str>, verdict: 
     }
 }
 
-fn uncounted(error: &engine_aws::Error) {
+fn uncounted(error: &impl std::fmt::Display) {
     tracing::error!(
         event_type = EventType::SecurityEvent.as_str(),
         status = "FAILURE",

@@ -6,7 +6,7 @@ use engine_aws::change::Change;
 use engine_aws::guard::{Guard, Once};
 use engine_core::audit::canonical_json;
 use engine_core::hex::sha256;
-use lambda_http::Request;
+use lambda_http::{Request, RequestExt};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -21,7 +21,7 @@ pub const HEADER: &str = "idempotency-key";
 /// Longest key, in characters.
 const LONGEST_KEY: usize = 255;
 
-/// A request under its idempotency key: bound to caller, method, path and body.
+/// A request under its idempotency key: bound to caller, method, path, query and body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeatable {
     digest: String,
@@ -43,7 +43,7 @@ impl Repeatable {
             return Err(Problem::invalid_field(HEADER, "must be 1 to 255 visible ASCII characters"));
         }
         let digest = sha256(&[caller.principal_id.as_bytes(), &[0], key].concat());
-        let route = format!("{} {}", context.method, context.path);
+        let route = format!("{} {}{}", context.method, context.path, query(request));
         Ok(Some(Self { digest, route, body_sha256: body_sha256(request.body().as_ref()) }))
     }
 
@@ -72,6 +72,21 @@ impl Repeatable {
         };
         Ok(guard.remember(change, &self.digest, &once, context.now)?)
     }
+}
+
+/// Digest of the query after a question mark, in whatever order its parameters are; nothing where there are none. The
+/// parameters themselves are not kept: they may be anything.
+fn query(request: &Request) -> String {
+    let mut pairs: Vec<_> =
+        request.query_string_parameters_ref().into_iter().flat_map(|parameters| parameters.iter()).collect();
+    if pairs.is_empty() {
+        return String::new();
+    }
+    // By name alone: the values of one name stay in their order.
+    pairs.sort_by_key(|(name, _)| *name);
+    let parts: Vec<_> =
+        pairs.iter().map(|(name, value)| format!("{}:{name}{}:{value}", name.len(), value.len())).collect();
+    format!("?{}", sha256(parts.concat().as_bytes()))
 }
 
 /// Digest of a body, however its members are ordered and spaced, without the code, which no repeat has again.

@@ -7,6 +7,7 @@ pub mod context;
 pub mod failures;
 pub mod idempotency;
 pub mod logging;
+mod masked;
 pub mod openapi;
 pub mod problem;
 pub mod response;

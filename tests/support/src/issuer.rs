@@ -6,6 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+/// When mirrored keys were fetched (milliseconds since the epoch) that are to stay fresh however far a test moves its clock:
+/// the year 2100.
+pub const FETCHED_AT: &str = "4102444800000";
+
 /// An issuer that signs with ES256.
 #[derive(Debug)]
 pub struct Issuer {

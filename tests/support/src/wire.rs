@@ -1,6 +1,7 @@
 //! The wire between the SDK and a service: counts what is sent, and fails what a test wants to fail.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -43,6 +44,8 @@ struct State {
     failing: BTreeMap<String, usize>,
     answers: BTreeMap<String, VecDeque<Answer>>,
     hooks: BTreeMap<String, Hook>,
+    /// What is not answered, and who does not answer it.
+    silent: BTreeMap<String, TcpListener>,
 }
 
 impl std::fmt::Debug for State {
@@ -82,6 +85,12 @@ impl Wire {
         self.0.lock().unwrap().answers.insert(action.to_owned(), answers);
     }
 
+    /// Leaves every request of `action` without an answer from here on.
+    pub fn silence(&self, action: &str) {
+        let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        self.0.lock().unwrap().silent.insert(action.to_owned(), nobody);
+    }
+
     /// Runs `hook` once, when the next request of `action` is about to leave: what happens meanwhile elsewhere.
     pub fn before(&self, action: &str, hook: impl FnOnce() + Send + 'static) {
         self.0.lock().unwrap().hooks.insert(action.to_owned(), Box::new(hook));
@@ -111,6 +120,9 @@ impl Intercept for Wire {
             // The request goes out as one of an action that there is not, so that nothing comes of it.
             context.request_mut().headers_mut().insert("x-amz-target", "DynamoDB_20120810.Nothing");
             config.interceptor_state().store_put(answer);
+        }
+        if let Some(nobody) = state.silent.get(&action) {
+            context.request_mut().set_uri(format!("http://{}/", nobody.local_addr()?))?;
         }
         match state.failing.get_mut(&action) {
             Some(left) if *left > 0 => {

@@ -111,19 +111,41 @@ async fn keys_of_no_use_are_left_out_and_private_parts_are_never_stored() {
 }
 
 #[tokio::test]
-async fn a_set_of_nothing_usable_is_refused_and_the_keys_stay() {
+async fn an_issuer_that_withdraws_every_key_has_none_and_the_record_says_so() {
+    for (rule, document) in
+        [("no keys", r#"{"keys": []}"#), ("none usable", r#"{"keys": [{"kty": "oct", "kid": "x"}]}"#)]
+    {
+        let rig = Rig::start().await;
+        rig.run(&set(&[&rig.jwk("k1").await])).await.unwrap();
+        rig.clock.advance(SignedDuration::from_mins(5));
+        assert!(rig.run(document).await.unwrap().staff_changed, "{rule}");
+        let stored = rig.stored(STAFF).await.unwrap();
+        assert_eq!((stored.jwks.as_str(), stored.version), (r#"{"keys":[]}"#, 2), "{rule}");
+        assert!(KeySet::from_jwks(&stored.jwks).unwrap().is_empty());
+        let change = &rig.changes(STAFF).await[1];
+        assert_eq!((&change["key_ids_before"], &change["key_ids_after"]), (&json!(["k1"]), &json!([])), "{rule}");
+        assert_eq!(rig.stored(OURS).await.unwrap().key_ids().len(), 1, "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_of_two_keys_is_neither_s_and_the_other_keys_count() {
     let rig = Rig::start().await;
-    let key = rig.jwk("k1").await;
-    rig.run(&set(&[&key])).await.unwrap();
+    let (one, other, third) = (rig.jwk("k1").await, rig.jwk("k1").await, rig.jwk("k2").await);
+    rig.run(&set(&[&one, &third, &other])).await.unwrap();
+    assert_eq!(rig.stored(STAFF).await.unwrap().key_ids(), ["k2"]);
+}
+
+#[tokio::test]
+async fn what_is_no_key_set_is_refused_and_the_keys_stay() {
+    let rig = Rig::start().await;
+    rig.run(&set(&[&rig.jwk("k1").await])).await.unwrap();
     let before = rig.stored(STAFF).await;
     rig.clock.advance(SignedDuration::from_mins(5));
-    let twice = set(&[&key, &rig.jwk("k1").await]);
     for (rule, document) in [
-        ("no keys", r#"{"keys": []}"#),
-        ("none usable", r#"{"keys": [{"kty": "oct", "kid": "x"}]}"#),
         ("no set", "[]"),
+        ("no keys at all", "{}"),
         ("not JSON", "<html>"),
-        ("one id for two keys", twice.as_str()),
         ("longer than a set may be", &format!(r#"{{"keys": [], "padding": "{}"}}"#, "x".repeat(70_000))),
     ] {
         let failed = rig.run(document).await.unwrap_err();

@@ -25,7 +25,7 @@ pub const fn summary(handler: H) -> &'static str {
         H::ShowKey => "One key's metadata.",
         H::RevokeKey => "Ends a key at once and for good.",
         H::RotateKey => "Offers a successor, which the client claims with the key it has.",
-        H::EmergencyRotateKey => "Ends a key at once and offers a successor, for which the answer has a claim code.",
+        H::EmergencyRotateKey => "Ends a key at once and offers a successor, with a claim code for who may issue keys.",
         H::CreateClaimCode => "Makes another claim code for the successor of a key that has ended.",
         H::UnfreezeKey => "Lets a frozen key go on, once its receipt is confirmed again.",
         H::ClaimKey => "Hands out the successor of a key.",
@@ -160,12 +160,13 @@ pub(super) fn answer(handler: H) -> (u16, Value) {
         H::CreateKey | H::ClaimKey => {
             (201, object(&[("key_id", key_id()), ("api_key", or_null(api_key())), ("code?", already_issued())]))
         }
-        H::EmergencyRotateKey | H::CreateClaimCode => (201, claim_code()),
+        H::EmergencyRotateKey => (201, claim_code(or_null(time()))),
+        H::CreateClaimCode => (201, claim_code(time())),
         H::CreateClient => {
             (201, object(&[("client_id", client_id()), ("status", client_status()), ("request_id", request_id())]))
         }
         H::ProposeTerms => (201, object(&[("client_id", client_id()), ("request_id", request_id())])),
-        H::AddContact => (201, object(&[&contact()[..], &[("code_expires_at", time())]].concat())),
+        H::AddContact => (201, added_contact()),
         H::RequestPrincipal => (201, onboarding()),
         H::RequestRoles | H::RequestElevation | H::RequestReEnrolment | H::RequestServiceAccount => (201, asked()),
         H::IssueFactor => (201, factor()),
@@ -215,14 +216,23 @@ pub(super) fn answer(handler: H) -> (u16, Value) {
     }
 }
 
-fn claim_code() -> Value {
+/// Nobody who may not issue keys gets a claim code.
+fn claim_code(expires_at: Value) -> Value {
     object(&[
         ("key_id", key_id()),
         ("state", key_state()),
-        ("claim_code_expires_at", time()),
+        ("claim_code_expires_at", expires_at),
         ("claim_code", or_null(code(CodeKind::Claim))),
         ("code?", already_issued()),
     ])
+}
+
+/// A repeat says nothing of who it is.
+fn added_contact() -> Value {
+    let end = [("code_expires_at", time())];
+    let added = object(&[&contact()[..], &end].concat());
+    let repeated = object(&[&[("contact_id", key_id()), ("state", contact_state())][..], &end].concat());
+    json!({ "anyOf": [added, repeated] })
 }
 
 fn terminated() -> Value {
@@ -291,9 +301,16 @@ pub(super) fn security(handler: H) -> Option<Value> {
 pub(super) const fn problems(handler: H) -> &'static [Code] {
     use Code as C;
     match handler {
-        H::CreateKey | H::ClaimKey => &[C::ResourceNotFound],
+        H::CreateKey => &[C::ResourceNotFound],
+        H::ClaimKey => &[C::ResourceNotFound, C::RateLimited],
         H::ListRoles => &[C::InvalidRequest],
-        H::ApproveRequest | H::RejectRequest | H::DecideAccessReview => &[C::ApprovalNotAllowed],
+        H::ApproveRequest
+        | H::RejectRequest
+        | H::RequestRoles
+        | H::RequestElevation
+        | H::RequestReEnrolment
+        | H::ReviewServiceAccount
+        | H::DecideAccessReview => &[C::ApprovalNotAllowed],
         H::IssueFactor => &[C::StepUpRequired, C::StepUpFailed, C::StepUpNotEnrolled, C::StepUpLocked],
         H::EnrolFactor => &[C::StepUpFailed, C::StepUpLocked],
         _ => &[],

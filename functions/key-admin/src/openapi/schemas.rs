@@ -104,7 +104,7 @@ pub(super) fn principal_id() -> Value {
 }
 
 pub(super) fn person_id() -> Value {
-    pattern("^[A-Za-z0-9._-]{3,64}$")
+    pattern("^[a-z0-9._-]{3,64}$")
 }
 
 pub(super) fn service_account_name() -> Value {

@@ -88,6 +88,11 @@ async fn a_service_account_is_decided_on_in_the_same_place() {
     admin.approve(&officer, &id).await.expect(200);
     let body = json!({ "decision": "keep", "note": "runs every night" });
     let path = format!("{PATH}/svc-risk-batch");
+    let own = "/admin/service-accounts/svc-risk-batch/review";
+    for path in [&path[..], own] {
+        let owner = admin.call("POST", path).by(&alice).body(&body).send().await;
+        owner.problem(403, "approval_not_allowed");
+    }
     admin.call("POST", &path).by(&officer).body(&body).send().await.expect(200);
     assert_eq!(row(&admin.rows(&officer).await, "svc-risk-batch")["last_review"]["decision"], "keep");
 }
@@ -99,7 +104,7 @@ async fn an_auditor_reads_the_review_and_decides_nothing() {
     let body = json!({ "decision": "keep", "note": "fine" });
     let path = format!("{PATH}/{}", alice.id);
     admin.call("POST", &path).by(&auditor).body(&body).send().await.problem(403, "not_permitted");
-    for cursor in ["?", "eHl6", "eCB5"] {
+    for cursor in ["?", "eHl6", "eCB5", "cCA", "cCBhL2I", "cyByaXNr"] {
         let bad = admin.call("GET", PATH).by(&auditor).query("cursor", cursor).send().await;
         assert_eq!(bad.bad_fields(), ["cursor"], "{cursor}");
     }

@@ -47,11 +47,21 @@ impl Admin {
         (message["to"].clone(), message["text"].as_str().unwrap().to_owned())
     }
 
+    /// The kinds of the notices so far, in their order.
+    pub(crate) fn notice_kinds(&self) -> Vec<String> {
+        self.sns.published().iter().map(|published| published.attributes["kind"].clone()).collect()
+    }
+
     /// Adds a contact to the client and verifies it; its id.
     pub(crate) async fn verified_contact(&self, by: &Someone) -> String {
+        self.verified_contact_at(by, ADDRESS).await
+    }
+
+    /// The same with an address of its own.
+    pub(crate) async fn verified_contact_at(&self, by: &Someone, address: &str) -> String {
         let contacts = format!("/admin/clients/{CLIENT}/contacts");
-        let body = json!({ "name": "Dana Ortiz", "email": ADDRESS });
-        let made = self.call("POST", &contacts).by(by).body(&body).send().await.expect(201);
+        let body = json!({ "name": "Dana Ortiz", "email": address });
+        let made = self.call("POST", &contacts).stepped_up(by).body(&body).send().await.expect(201);
         let id = made["contact_id"].as_str().unwrap().to_owned();
         let code = code_in(&self.last_notice("contact.verification").1);
         let verify = self.call("POST", &format!("{contacts}/{id}/verify")).by(by).body(&json!({ "code": code }));

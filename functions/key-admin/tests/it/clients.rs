@@ -117,20 +117,21 @@ async fn a_second_client_of_the_same_id_is_a_conflict_and_leaves_no_request() {
 }
 
 #[tokio::test]
-async fn termination_revokes_every_key_and_takes_a_reason() {
+async fn termination_revokes_every_key_and_takes_a_reason_and_a_second_factor() {
     let admin = Admin::with_client().await;
     let alice = admin.administrator().await;
     let keys = [admin.issue_key(CLIENT).await, admin.issue_key(CLIENT).await];
     let path = format!("{CLIENTS}/{CLIENT}/terminate");
-    let without = admin.call("POST", &path).by(&alice).body(&json!({})).send().await;
+    let without = admin.call("POST", &path).stepped_up(&alice).body(&json!({})).send().await;
     assert_eq!(without.bad_fields(), ["reason"]);
     let body = json!({ "reason": "the relationship ended" });
-    let ended = admin.call("POST", &path).by(&alice).body(&body).send().await.expect(200);
+    admin.call("POST", &path).by(&alice).body(&body).send().await.problem(403, "step_up_required");
+    let ended = admin.call("POST", &path).stepped_up(&alice).body(&body).send().await.expect(200);
     assert_eq!((&ended["status"], &ended["version"]), (&"TERMINATED".into(), &2.into()));
     for key in keys {
         assert_eq!(admin.shown(&alice, &id_of(&key)).await["state"], "REVOKED");
     }
-    admin.call("POST", &path).by(&alice).body(&body).send().await.problem(409, "conflict");
+    admin.call("POST", &path).stepped_up(&alice).body(&body).send().await.problem(409, "conflict");
     let terms = json!({
         "markup_percentage": "4", "fee_type": "FLAT", "fee_amount": "1", "justification": "annual review",
     });

@@ -78,7 +78,7 @@ async fn a_key_is_bound_to_body_route_and_caller() {
     let bob = admin.person("bob@example.com", "p-bob", &["admin"]).await;
     create(&admin, &alice, &client("meridian"), "order-42").send().await.expect(201);
     create(&admin, &alice, &client("another"), "order-42").send().await.problem(422, "idempotency_mismatch");
-    let elsewhere = admin.call("POST", "/admin/clients/meridian/terminate").by(&alice).idempotency_key("order-42");
+    let elsewhere = admin.call("POST", "/admin/clients/meridian/terms").by(&alice).idempotency_key("order-42");
     elsewhere.body(&client("meridian")).send().await.problem(422, "idempotency_mismatch");
     create(&admin, &bob, &client("another"), "order-42").send().await.expect(201);
     assert_eq!(created(&admin).await, 2);
@@ -94,6 +94,26 @@ async fn what_was_not_carried_out_is_not_remembered() {
     admin.dynamo.wire().fail("TransactWriteItems", 0);
     create(&admin, &alice, &client("meridian"), "order-42").send().await.expect(201);
     assert_eq!(created(&admin).await, 1);
+}
+
+#[tokio::test]
+async fn what_nobody_could_be_told_of_is_not_done_and_not_remembered() {
+    let admin = Admin::with_client().await;
+    let alice = admin.administrator().await;
+    let (clients, guard) = (admin.scan(tables::CLIENTS).await, idempotency_records(&admin).await);
+    let body = json!({ "name": "Dana Ortiz", "email": "dana.ortiz@fund.example" });
+    let call = admin.call("POST", "/admin/clients/demo/contacts").body(&body).idempotency_key("order-42");
+    admin.sns.control().fail("Publish", 1);
+    call.clone().stepped_up(&alice).send().await.problem(503, "unavailable");
+    assert_eq!((admin.scan(tables::CLIENTS).await, idempotency_records(&admin).await), (clients, guard));
+    let made = call.clone().stepped_up(&alice).send().await.expect(201);
+    assert_eq!(call.by(&alice).send().await.expect(201)["contact_id"], made["contact_id"]);
+    assert_eq!(admin.notice_kinds(), ["contact.verification"], "a repeat tells nobody again");
+}
+
+/// How many answers are remembered.
+async fn idempotency_records(admin: &Admin) -> usize {
+    admin.scan(tables::GUARD).await.iter().filter(|item| format!("{item:?}").contains("contact_id")).count()
 }
 
 #[tokio::test]

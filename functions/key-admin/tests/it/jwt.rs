@@ -16,6 +16,12 @@ async fn list(admin: &Admin, token: &str) -> Answer {
     admin.call("GET", KEYS).bearer(token).send().await
 }
 
+/// Has Alice's account approved so long ago that no token of hers is older.
+async fn approved_long_ago(admin: &Admin) {
+    let long_ago = admin.now() - SignedDuration::from_hours(24);
+    admin.change_account(ALICE, |account| account.approved_at = Some(long_ago)).await;
+}
+
 /// The claims with one of them changed, or taken away where the value is null.
 fn with(mut claims: Value, name: &str, value: Value) -> Value {
     match value {
@@ -103,6 +109,7 @@ fn attacks(admin: &Admin) -> Vec<(&'static str, String)> {
 async fn whatever_is_wrong_with_a_token_the_answer_is_one_and_the_same_401() {
     let admin = Admin::with_client().await;
     admin.person(ALICE, "p-alice", &["admin"]).await;
+    approved_long_ago(&admin).await;
     for (id, state) in [("left@example.com", PrincipalState::Disabled), ("new@example.com", PrincipalState::Requested)]
     {
         admin.unenrolled(id, "p-other", &["admin"]).await;
@@ -155,6 +162,7 @@ async fn a_credential_of_another_kind_or_in_another_place_is_none() {
 async fn what_is_merely_unusual_is_good() {
     let admin = Admin::with_client().await;
     admin.person(ALICE, "p-alice", &["admin"]).await;
+    approved_long_ago(&admin).await;
     let (good, now) = (|| admin.claims(STAFF_ISSUER, ALICE, &["admin"]), admin.now().as_second());
     for (rule, claims) in [
         ("expired within the leeway", with(with(good(), "iat", json!(now - 600)), "exp", json!(now - 29))),
@@ -184,6 +192,20 @@ async fn a_role_removed_after_the_token_was_issued_is_403_and_a_disabled_account
 }
 
 #[tokio::test]
+async fn a_token_is_good_from_its_accounts_approval_on_give_or_take_the_leeway() {
+    let admin = Admin::with_client().await;
+    admin.person(ALICE, "p-alice", &["admin"]).await;
+    let token = admin.token(ALICE, &["admin"]);
+    for (seconds, status) in [(0, 200), (30, 200), (31, 401), (3600, 401)] {
+        let approved_at = admin.now() + SignedDuration::from_secs(seconds);
+        admin.change_account(ALICE, |account| account.approved_at = Some(approved_at)).await;
+        assert_eq!(list(&admin, &token).await.status, status, "approved {seconds} s after the token was issued");
+    }
+    admin.change_account(ALICE, |account| account.approved_at = None).await;
+    list(&admin, &token).await.problem(401, "not_authenticated");
+}
+
+#[tokio::test]
 async fn an_elevation_counts_until_its_end_whatever_the_token_says() {
     let admin = Admin::with_client().await;
     admin.person(ALICE, "p-alice", &["auditor"]).await;
@@ -201,6 +223,7 @@ async fn an_elevation_counts_until_its_end_whatever_the_token_says() {
 #[tokio::test]
 async fn the_bootstrap_path_dies_with_the_second_administrator() {
     let admin = Admin::with_client().await;
+    let list = async |admin: &Admin, token: &str| admin.call("GET", "/admin/requests").bearer(token).send().await;
     list(&admin, &admin.bootstrap_token()).await.expect(200);
     admin.person(ALICE, "p-alice", &["admin"]).await;
     admin.person("alice-2@example.com", "p-alice", &["admin"]).await;

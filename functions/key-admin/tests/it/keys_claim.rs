@@ -1,11 +1,13 @@
 //! `POST /api/v1/keys/claim`, `/confirm` and `/freeze`: who holds the right secret, and who is told.
 
+use engine_aws::key_gate::{KeyGate, Take};
 use engine_core::access::{ApiKey, CodeKind, KeyId, OneTimeCode};
 use engine_test_support::dynamo::tables;
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::arranged::{ADDRESS, CLAIM, CONFIRM, FREEZE, at, code_in, id_of};
-use crate::fixture::{Admin, CLIENT, Someone};
+use crate::fixture::{Admin, CLIENT, ENVIRONMENT, Someone};
 
 /// A client with a verified contact and a key to which a successor was offered.
 async fn offered() -> (Admin, Someone, String) {
@@ -38,23 +40,111 @@ async fn the_contact_is_told_of_a_claim_with_a_code_that_stops_it() {
     let path = at(&id_of(&new), "/unfreeze");
     let unfrozen = admin.call("POST", &path).stepped_up(&alice).send().await.expect(200);
     assert_eq!(unfrozen, json!({ "key_id": id_of(&new), "state": "CLAIMED" }));
-    let spent = admin.call("POST", FREEZE).body(&json!({ "freeze_code": code })).send().await;
-    spent.problem(401, "not_authenticated");
     admin.call("POST", CONFIRM).key(&new).send().await.expect(200);
+    let again = admin.call("POST", FREEZE).body(&json!({ "freeze_code": code })).send().await.expect(200);
+    assert_eq!(again["state"], "FROZEN", "the code is the contact's for as long as the key lives");
 }
 
 #[tokio::test]
 async fn a_claim_that_nobody_could_be_told_of_hands_out_nothing_and_can_be_made_again() {
     let (admin, alice, old) = offered().await;
+    let before = (admin.scan(tables::CLIENTS).await, admin.shown(&alice, &id_of(&old)).await["version"].clone());
     admin.sns.control().fail("Publish", 1);
     let failed = admin.call("POST", CLAIM).key(&old).send().await;
     failed.problem(503, "unavailable");
     assert!(!failed.text.contains("bre_"), "{}", failed.text);
-    let first = admin.shown(&alice, &id_of(&old)).await["successor_id"].clone();
+    let after = (admin.scan(tables::CLIENTS).await, admin.shown(&alice, &id_of(&old)).await["version"].clone());
+    assert_eq!((after, admin.scan(tables::KEYS).await.len()), (before, 1), "nothing was made");
+    assert_eq!(admin.entries_of("api_key.claim").await.len(), 0);
     let new = admin.claim(&old).await;
-    assert_ne!(first, id_of(&new));
-    assert_eq!(admin.shown(&alice, first.as_str().unwrap()).await["state"], "REVOKED");
     admin.call("POST", CONFIRM).key(&new).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn claims_take_tokens_of_the_keys_own_limit_and_what_is_too_much_fills_no_record() {
+    let (admin, _, old) = offered().await;
+    let key = ApiKey::parse(&old, ENVIRONMENT).unwrap();
+    let gate = KeyGate::new(admin.dynamodb(), tables::KEYS);
+    let one = Take { tokens: 1, owes_entry: false };
+    let mut left = 0;
+    while gate.take(&key, one, admin.now()).await.unwrap().is_ok() {
+        left += 1;
+    }
+    assert!(left > 1);
+    for _ in 0..3 {
+        let limited = admin.call("POST", CLAIM).key(&old).send().await;
+        limited.problem(429, "rate_limited");
+        assert!(limited.header("retry-after").is_some());
+    }
+    assert_eq!(admin.scan(tables::KEYS).await.len(), 1, "no successor was made");
+    assert_eq!((admin.entries_of("api_key.claim").await.len(), admin.notice_kinds().len()), (0, 1));
+    // A token comes back, a claim takes it, and there is none left.
+    admin.clock.advance(SignedDuration::from_secs(1));
+    admin.claim(&old).await;
+    assert!(gate.take(&key, one, admin.now()).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn the_sixth_claim_of_an_offer_needs_an_administrator_to_offer_it_anew() {
+    let (admin, alice, old) = offered().await;
+    for _ in 0..5 {
+        admin.claim(&old).await;
+    }
+    let sixth = admin.call("POST", CLAIM).key(&old).send().await.problem(409, "conflict");
+    assert!(sixth["detail"].as_str().unwrap().contains("an administrator must offer it anew"), "{sixth}");
+    admin.rotate(&alice, &old).await;
+    let new = admin.claim(&old).await;
+    admin.call("POST", CONFIRM).key(&new).send().await.expect(200);
+}
+
+/// A well-formed key with that id and another secret.
+fn forged(key_id: &str) -> ApiKey {
+    const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let digit = |character| u128::try_from(ALPHABET.find(character).unwrap()).unwrap();
+    let number = key_id.chars().fold(0, |number, character| number * 62 + digit(character));
+    let forged = ApiKey::generate("test", number.to_be_bytes()[7..].try_into().unwrap(), &[7; 32]).unwrap();
+    assert_eq!(forged.id().as_str(), key_id);
+    forged
+}
+
+#[tokio::test]
+async fn who_presents_a_dead_key_is_named_in_the_record_and_told_what_anybody_is() {
+    let (admin, alice, old) = offered().await;
+    let new = admin.claim(&old).await;
+    admin.claim(&old).await;
+    admin.call("DELETE", &at(&id_of(&old), "")).by(&alice).send().await.expect(200);
+    admin.call("POST", CLAIM).key(&old).send().await.problem(401, "key_revoked");
+    admin.call("POST", CONFIRM).key(&new).send().await.problem(401, "key_revoked");
+    let refused = async |event| {
+        let mut entries = admin.entries_of(event).await;
+        entries.retain(|entry| entry.header["outcome"] == "refused");
+        entries
+    };
+    for (event, key) in [("api_key.claim", &old), ("api_key.confirm", &new)] {
+        let entries = refused(event).await;
+        let [entry] = &entries[..] else { panic!("{event}: {}", entries.len()) };
+        assert_eq!((&entry.body["actor"]["type"], &entry.body["actor"]["id"]), (&"client".into(), &CLIENT.into()));
+        let details = &entry.body["details"];
+        assert_eq!((&details["code"], &details["key_id"]), (&"key_revoked".into(), &json!(id_of(key))));
+    }
+    // A secret that is not the key's proves nothing of the key's holder.
+    let forged = forged(&id_of(&old));
+    for path in [CLAIM, CONFIRM] {
+        admin.call("POST", path).key(forged.expose()).send().await.problem(401, "not_authenticated");
+    }
+    assert_eq!((refused("api_key.claim").await.len(), refused("api_key.confirm").await.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_dead_key_that_is_presented_over_and_over_does_not_fill_the_record() {
+    let (admin, alice, old) = offered().await;
+    admin.call("DELETE", &at(&id_of(&old), "")).by(&alice).send().await.expect(200);
+    for number in 0..20 {
+        let call = admin.call("POST", CLAIM).key(&old).from(&format!("198.51.100.{number}"));
+        assert!(matches!(call.send().await.status, 401 | 429));
+    }
+    let recorded = admin.entries_of("api_key.claim").await.len();
+    assert!((1..20).contains(&recorded), "{recorded}");
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ async fn a_key_is_bound_to_a_client_that_exists_and_is_active() {
     let mut nobody = new_key();
     nobody["client_id"] = Value::from("nobody");
     admin.call("POST", KEYS).stepped_up(&alice).body(&nobody).send().await.problem(404, "resource_not_found");
-    let terminate = admin.call("POST", &format!("/admin/clients/{CLIENT}/terminate")).by(&alice);
+    let terminate = admin.call("POST", &format!("/admin/clients/{CLIENT}/terminate")).stepped_up(&alice);
     terminate.body(&json!({ "reason": "left" })).send().await.expect(200);
     admin.call("POST", KEYS).stepped_up(&alice).body(&new_key()).send().await.problem(409, "conflict");
 }

@@ -72,7 +72,7 @@ async fn a_repeat_shows_no_code_again() {
 }
 
 #[tokio::test]
-async fn security_may_end_a_key_at_once_and_issue_none() {
+async fn security_may_end_a_key_at_once_and_gets_neither_a_key_nor_a_code_for_one() {
     let admin = Admin::with_client().await;
     let alice = admin.administrator().await;
     let sam = admin.person("sam@example.com", "p-sam", &["security"]).await;
@@ -80,6 +80,31 @@ async fn security_may_end_a_key_at_once_and_issue_none() {
     let rotate = admin.call("POST", &at(&key, "/rotate")).stepped_up(&sam).body(&json!({ "reason": "leaked" }));
     rotate.send().await.problem(403, "not_permitted");
     let emergency = admin.call("POST", &at(&key, "/emergency-rotate")).stepped_up(&sam);
-    emergency.body(&json!({ "reason": "leaked" })).send().await.expect(201);
+    let emergency = emergency.body(&json!({ "reason": "leaked" })).idempotency_key("once");
+    let ended = emergency.send().await.expect(201);
+    let expected = json!({ "key_id": key, "state": "REVOKED", "claim_code": null, "claim_code_expires_at": null });
+    assert_eq!(ended, expected, "a claim code would be a key");
+    let held = &admin.scan(tables::KEYS).await[0];
+    assert!(!held.contains_key("claim_code_hash"), "{held:?}");
+    let again = admin.call("POST", &at(&key, "/emergency-rotate")).by(&sam).body(&json!({ "reason": "leaked" }));
+    assert_eq!(again.idempotency_key("once").send().await.expect(201), expected);
+    let code = admin.call("POST", &at(&key, "/claim-code")).stepped_up(&sam);
+    code.send().await.problem(403, "not_permitted");
     assert_eq!(admin.scan(tables::KEYS).await.len(), 1);
+
+    admin.verified_contact(&alice).await;
+    let made = admin.call("POST", &at(&key, "/claim-code")).stepped_up(&alice).send().await.expect(201);
+    admin.call("POST", CLAIM).body(&json!({ "claim_code": made["claim_code"] })).send().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_token_that_claims_ending_keys_alone_gets_no_code_from_it_whoever_holds_it() {
+    let admin = Admin::with_client().await;
+    let alice = admin.administrator().await;
+    let key = id_of(&admin.key(&alice).await);
+    let mut claims = admin.claims(admin.staff.name, &alice.id, &[]);
+    claims["scope"] = "keys:emergency_rotate".into();
+    let call = admin.call("POST", &at(&key, "/emergency-rotate")).bearer(&admin.staff.sign(&claims));
+    let call = call.totp(&admin.code(&alice.person_id)).body(&json!({ "reason": "leaked" }));
+    assert_eq!(call.send().await.expect(201)["claim_code"], json!(null));
 }

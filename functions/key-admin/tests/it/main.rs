@@ -21,6 +21,7 @@ mod keys_list;
 mod keys_revoke;
 mod keys_rotate;
 mod openapi;
+mod pasted_credentials;
 mod principals_disable;
 mod principals_onboarding;
 mod principals_roles;

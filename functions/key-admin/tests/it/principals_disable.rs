@@ -1,8 +1,9 @@
 //! `POST /admin/principals/{principal_id}/disable`: at once, but never the last administrator.
 
+use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::asked::{account, at};
+use crate::asked::{PRINCIPALS, account, at, newcomer};
 use crate::fixture::Admin;
 
 #[tokio::test]
@@ -20,6 +21,24 @@ async fn a_disabled_account_is_refused_from_the_next_request_on() {
     assert_eq!((&entry.body["reason"], &entry.body["details"]["version"]), (&"left the company".into(), &2.into()));
     let again = admin.call("POST", &at("dana", "/disable")).by(&officer).body(&body).send().await;
     again.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn who_is_onboarded_anew_does_not_revive_a_token_of_the_account_before() {
+    let admin = Admin::start().await;
+    let (alice, bob) = (admin.named("alice", &["admin"]).await, admin.named("bob", &["admin"]).await);
+    let max = admin.named("max", &["operations"]).await;
+    let dana = admin.named("dana", &["operations"]).await;
+    let old = admin.token_of(&dana);
+    let body = json!({ "reason": "left the company" });
+    admin.call("POST", &at("dana", "/disable")).by(&alice).body(&body).send().await.expect(200);
+    admin.clock.advance(SignedDuration::from_mins(2));
+    let id = admin.ask(&alice, PRINCIPALS, &newcomer("dana", &["operations"])).await;
+    for approver in [&max, &bob] {
+        admin.approve(approver, &id).await.expect(200);
+    }
+    admin.call("GET", "/admin/requests").bearer(&old).send().await.problem(401, "not_authenticated");
+    admin.call("GET", "/admin/requests").by(&dana).send().await.expect(200);
 }
 
 #[tokio::test]

@@ -101,7 +101,11 @@ async fn every_bad_field_is_named_and_nothing_is_asked_for() {
         ("manager", json!("p-alice")),
         ("person_id", json!(BOOTSTRAP)),
         ("principal_id", json!(BOOTSTRAP)),
+        ("person_id", json!("P-dana")),
         ("name", json!("a\u{1b}[2J")),
+        ("name", json!("Dana\u{202e}nimda")),
+        ("justification", json!("joins the desk\nApproved by: security")),
+        ("justification", json!("joins the d\u{200b}esk")),
     ] {
         let mut body = newcomer("dana", &["operations"]);
         body[field.split('[').next().unwrap()] = value;
@@ -137,6 +141,23 @@ async fn the_bootstrap_administrator_onboards_alone_and_its_ticket_is_shown_once
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0].body["actor"]["type"], "bootstrap");
     assert_eq!(entries[0].body["details"]["approvals"][0]["capacity"], "bootstrap");
+}
+
+#[tokio::test]
+async fn the_bootstrap_administrator_asks_for_nothing_that_its_own_person_could_approve() {
+    let admin = Admin::start().await;
+    let alice = admin.named("alice", &["admin"]).await;
+    let (bootstrap, why) = (admin.bootstrap(), "is on call");
+    let id = admin.ask(&alice, PRINCIPALS, &newcomer("dana", &["operations"])).await;
+    admin.approve(&bootstrap, &id).await.problem(403, "not_permitted");
+    for (rest, body) in [
+        ("/roles", json!({ "roles": ["security"], "justification": why })),
+        ("/elevations", json!({ "roles": ["security"], "hours": 1, "justification": why })),
+        ("/re-enrolment", json!({ "justification": why })),
+    ] {
+        let asked = admin.call("POST", &at("alice", rest)).by(&bootstrap).body(&body).send().await;
+        asked.problem(403, "approval_not_allowed");
+    }
 }
 
 #[tokio::test]

@@ -73,9 +73,9 @@ async fn what_cannot_be_recorded_is_not_answered() {
     admin.call("DELETE", &at("AAAAAAAAAAAA", "")).by(&auditor).send().await.problem(503, "unavailable");
     admin.dynamo.wire().fail("PutItem", 0);
     admin.dynamo.wire().fail("TransactWriteItems", 1000);
-    let body = json!({"justification": "the relationship has ended"});
-    let terminate = admin.call("POST", &format!("/admin/clients/{CLIENT}/terminate")).by(&alice).body(&body);
-    terminate.send().await;
+    let body = json!({"reason": "the relationship has ended"});
+    let terminate = admin.call("POST", &format!("/admin/clients/{CLIENT}/terminate")).stepped_up(&alice).body(&body);
+    terminate.send().await.problem(503, "unavailable");
     admin.dynamo.wire().fail("TransactWriteItems", 0);
     let shown = admin.call("GET", &format!("/admin/clients/{CLIENT}")).by(&alice).send().await.expect(200);
     assert_eq!(shown["status"], "ACTIVE");

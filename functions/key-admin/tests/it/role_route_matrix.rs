@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use engine_core::access::role::BOOTSTRAP_PERMISSIONS;
 use engine_core::access::service_account::ServiceAccountState;
-use engine_core::access::token::OUR_ISSUER;
+use engine_core::access::token::{BOOTSTRAP_ISSUER, OUR_ISSUER};
 use engine_core::access::{Permission, Role, ServiceAccountName};
 use engine_core::access::{PersonId, ServiceAccount};
 use engine_core::audit::ActorType;
@@ -119,10 +120,13 @@ async fn a_service_account_reaches_what_was_approved_for_it_and_nothing_that_ser
 }
 
 #[tokio::test]
-async fn the_bootstrap_administrator_reaches_what_an_administrator_does() {
+async fn the_bootstrap_administrator_reaches_what_brings_people_in_and_nothing_else() {
     let admin = Admin::with_client().await;
-    let held = Role::Admin.permissions().iter().copied().collect();
-    check(&admin, "bootstrap", "bootstrap", &admin.bootstrap_token(), &held).await;
+    let held = BOOTSTRAP_PERMISSIONS.into();
+    assert!(check(&admin, "bootstrap", "bootstrap", &admin.bootstrap_token(), &held).await > 0);
+    // What its token does not claim it may not do either.
+    let scoped = admin.ours.sign(&admin.claims(BOOTSTRAP_ISSUER, "bootstrap", &["auditor"]));
+    check(&admin, "bootstrap", "bootstrap", &scoped, &BTreeSet::from([Permission::RequestsRead])).await;
 }
 
 #[tokio::test]

@@ -62,17 +62,20 @@ fn what_changes_something_is_recorded_and_what_reads_is_a_get() {
 }
 
 #[test]
-fn keys_are_made_and_replaced_only_with_a_second_factor() {
+fn what_makes_keys_silences_contacts_or_ends_clients_takes_a_second_factor() {
     let stepped_up = ROUTES.0.iter().filter(|route| matches!(route.access, Access::SteppedUp(_)));
-    let stepped_up = stepped_up.map(|route| route.path);
+    let stepped_up = stepped_up.map(|route| (route.method, route.path));
     assert_eq!(
         stepped_up.collect::<BTreeSet<_>>(),
         BTreeSet::from([
-            "/admin/api-keys",
-            "/admin/api-keys/{key_id}/rotate",
-            "/admin/api-keys/{key_id}/emergency-rotate",
-            "/admin/api-keys/{key_id}/claim-code",
-            "/admin/api-keys/{key_id}/unfreeze",
+            ("POST", "/admin/api-keys"),
+            ("POST", "/admin/api-keys/{key_id}/rotate"),
+            ("POST", "/admin/api-keys/{key_id}/emergency-rotate"),
+            ("POST", "/admin/api-keys/{key_id}/claim-code"),
+            ("POST", "/admin/api-keys/{key_id}/unfreeze"),
+            ("POST", "/admin/clients/{client_id}/terminate"),
+            ("POST", "/admin/clients/{client_id}/contacts"),
+            ("DELETE", "/admin/clients/{client_id}/contacts/{contact_id}"),
         ])
     );
 }

@@ -68,6 +68,19 @@ async fn of_two_approvals_at_once_one_counts_and_the_secret_is_the_one_whose_has
 }
 
 #[tokio::test]
+async fn of_two_requests_for_a_name_approved_at_once_the_secret_is_the_one_whose_hash_is_kept() {
+    let admin = Admin::start().await;
+    let alice = admin.named("alice", &["admin"]).await;
+    let (sam, sue) = (admin.named("sam", &["security"]).await, admin.named("sue", &["security"]).await);
+    let (one, other) = (admin.ask(&alice, PATH, &new()).await, admin.ask(&alice, PATH, &new()).await);
+    let (first, second) = tokio::join!(admin.approve(&sam, &one), admin.approve(&sue, &other));
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409], "{first:?} {second:?}");
+    assert!(admin.service().await.unwrap().hashes.admit(&admin.credential().hash()));
+}
+
+#[tokio::test]
 async fn a_second_request_for_the_same_name_does_not_replace_the_credential() {
     let admin = Admin::start().await;
     let alice = admin.named("alice", &["admin"]).await;

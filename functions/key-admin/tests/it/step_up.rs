@@ -176,16 +176,6 @@ async fn no_code_is_used_up_by_who_may_not_and_by_what_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn the_bootstrap_administrator_steps_up_with_the_secret_that_the_stack_started_with() {
-    let admin = Admin::with_client().await;
-    let bootstrap = admin.bootstrap();
-    create(&admin, &bootstrap, None).await.problem(403, "step_up_required");
-    let code = admin.code("bootstrap");
-    create(&admin, &bootstrap, Some(&code)).await.expect(201);
-    create(&admin, &bootstrap, Some(&code)).await.problem(403, "step_up_failed");
-}
-
-#[tokio::test]
 async fn where_the_factor_cannot_be_judged_nothing_is_done_and_the_attempt_counts() {
     let admin = Admin::with_client().await;
     let alice = admin.administrator().await;

@@ -21,7 +21,7 @@ async fn after_five_failures_of_an_address_the_sixth_is_told_to_wait_and_reporte
     assert_eq!(logged.security_events("repeated_failures"), 0);
     for _ in 0..5 {
         let answer = rig.call(&Call::basic("svc-no-body", &new_secret("test"))).await;
-        answer.error(429, "invalid_client");
+        answer.error(429, "temporarily_unavailable");
         assert_eq!(answer.header("retry-after"), Some("300"));
     }
     assert_eq!(logged.security_events("repeated_failures"), 1);
@@ -44,7 +44,8 @@ async fn guesses_at_one_account_from_many_addresses_are_counted_together_and_cos
     let logged = Logged::listen();
     for guess in 0..8 {
         let answer = rig.call(&wrong().from(&format!("198.51.100.{guess}"))).await;
-        answer.error(if guess < 5 { 401 } else { 429 }, "invalid_client");
+        let (status, error) = if guess < 5 { (401, "invalid_client") } else { (429, "temporarily_unavailable") };
+        answer.error(status, error);
     }
     assert_eq!(logged.security_events("repeated_failures"), 1);
     let actor = actor_key().actor_ref(ActorType::ServiceAccount, ACCOUNT);
@@ -56,6 +57,30 @@ async fn guesses_at_one_account_from_many_addresses_are_counted_together_and_cos
     );
     assert_eq!(rig.last_used_at().await, None);
     rig.call(&Call::basic(ACCOUNT, &rig.secret)).await.token();
+}
+
+#[tokio::test]
+async fn guesses_at_a_name_tell_nobody_whether_there_is_such_an_account() {
+    let mut seen = Vec::new();
+    for name in [ACCOUNT, "svc-no-body"] {
+        let rig = Rig::start().await;
+        let logged = Logged::listen();
+        rig.dynamo.wire().reset();
+        let mut answers = Vec::new();
+        for guess in 0..8 {
+            let secret = if guess == 0 { "no secret at all".into() } else { new_secret("test") };
+            let answer =
+                rig.call(&Call::basic(name, &secret.replace(' ', "+")).from(&format!("198.51.100.{guess}"))).await;
+            answers.push((answer.status(), answer.json().to_string()));
+        }
+        assert_eq!(answers.iter().filter(|(status, _)| *status == 429).count(), 3, "{name}: {answers:?}");
+        let events: Vec<_> =
+            logged.lines().into_iter().filter(|line| line["details"]["reason"] == "repeated_failures").collect();
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0]["actor"]["ref"].is_string(), name == ACCOUNT, "nobody is named who is not there");
+        seen.push((answers, rig.dynamo.wire().sent()));
+    }
+    assert_eq!(seen[0], seen[1]);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn a_request_that_is_not_well_formed_is_refused_with_invalid_request() {
         ("parameters in the address", good().query("scope", "rates:view")),
         ("the secret in the address", Call::form("grant_type=client_credentials").query("client_secret", "x")),
         ("both ways at once", Call::basic(ACCOUNT, &rig.secret).and("&client_secret=x")),
-        ("both ways, the id only", Call::basic(ACCOUNT, &rig.secret).and(&format!("&client_id={ACCOUNT}"))),
+        ("both ways, with different ids", Call::basic(ACCOUNT, &rig.secret).and("&client_id=svc-other")),
         ("no grant", Call::form(format!("client_id={ACCOUNT}&client_secret={}", rig.secret))),
         (
             "a grant without a value",

@@ -20,6 +20,12 @@ async fn a_token_is_given_by_basic_and_by_body_and_verifies_with_the_public_half
 }
 
 #[tokio::test]
+async fn beside_basic_the_body_may_repeat_the_client_s_id() {
+    let rig = Rig::start().await;
+    rig.call(&Call::basic(ACCOUNT, &rig.secret).and(&format!("&client_id={ACCOUNT}"))).await.token();
+}
+
+#[tokio::test]
 async fn the_answer_is_rfc_6749_s_and_is_never_cached() {
     let rig = Rig::start().await;
     let answer = rig.call(&Call::basic(ACCOUNT, &rig.secret)).await;

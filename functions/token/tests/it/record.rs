@@ -72,6 +72,16 @@ async fn a_last_use_that_cannot_be_noted_keeps_nobody_from_a_recorded_token() {
 }
 
 #[tokio::test]
+async fn nor_does_a_note_of_the_last_use_that_is_not_answered() {
+    let rig = Rig::start().await;
+    rig.dynamo.wire().silence("UpdateItem");
+    let call = Call::basic(ACCOUNT, &rig.secret);
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(10), rig.call(&call)).await;
+    answer.expect("an answer").token();
+    assert_eq!((rig.entries().await.len(), rig.last_used_at().await), (1, None));
+}
+
+#[tokio::test]
 async fn what_a_known_account_is_refused_is_recorded_and_what_anybody_is_refused_is_not() {
     let rig = Rig::start().await;
     let known = [

@@ -15,6 +15,9 @@ use crate::change::{Change, Prepared};
 use crate::clock::random_bytes;
 use crate::key_item::{self, Held, SuccessorState};
 
+/// Claims of one offer: a lost answer or two, and then somebody looks into it.
+pub(super) const MOST_CLAIMS: u32 = 5;
+
 /// A successor just claimed: the only place where its text and its freeze code can be read.
 pub struct Claimed {
     /// The successor.
@@ -27,7 +30,7 @@ pub struct Claimed {
 
 impl Directory {
     /// Claims the successor that was offered to the presented key, which must be usable. Claiming again before the
-    /// successor is confirmed revokes it and makes another.
+    /// successor is confirmed revokes it and makes another, five times for one offer.
     pub async fn claim_by_key(
         &self,
         presented: &ApiKey,
@@ -79,6 +82,12 @@ impl Directory {
             Some(successor) => Some(self.add_revocation(&mut change, &successor, now)?),
             None => None,
         };
+        if offer.claims >= MOST_CLAIMS {
+            let many = format!(
+                "the successor of key {id} was claimed {MOST_CLAIMS} times: an administrator must offer it anew"
+            );
+            return Err(Error::Conflict(many));
+        }
 
         let api_key = generate(environment)?;
         let mut successor = Held::new(KeyRecord {
@@ -102,6 +111,7 @@ impl Directory {
         if let Some(offer) = &mut next.details.rotation.offer {
             offer.state = SuccessorState::Claimed;
             offer.successor_id = Some(successor.id().clone());
+            offer.claims += 1;
         }
         next.claim_code_hash = None;
         next.details.rotation.claim_code_expires_at = None;

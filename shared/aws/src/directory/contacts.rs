@@ -42,6 +42,27 @@ pub struct NewContact {
     pub hint: String,
 }
 
+/// A contact just added.
+pub struct AddedContact {
+    /// The contact.
+    pub contact: Contact,
+    /// What verifies it: the only place where the code can be read.
+    pub code: OneTimeCode,
+    /// The contacts that were verified before it, who are to be told of it.
+    pub others: Vec<Contact>,
+}
+
+/// A contact just removed.
+#[derive(Clone, Debug)]
+pub struct RemovedContact {
+    /// What is left of the contact.
+    pub contact: Contact,
+    /// What could be shown of its address.
+    pub hint: String,
+    /// The contacts that were verified before, itself among them if it was: they are to be told of it.
+    pub told: Vec<Contact>,
+}
+
 impl Directory {
     /// Adds a contact to a client that was not terminated; at most 10. The code of `environment` that verifies it must be
     /// sent to its address, and is good for 24 hours.
@@ -52,7 +73,7 @@ impl Directory {
         environment: &str,
         author: &Author,
         now: Timestamp,
-    ) -> Result<Prepared<(Contact, OneTimeCode)>, DirectoryError> {
+    ) -> Result<Prepared<AddedContact>, DirectoryError> {
         let printable = !new.name.trim().is_empty() && !new.name.chars().any(char::is_control);
         if !printable || new.name.chars().count() > MAX_NAME {
             let message = "must be 1 to 200 characters, none of them control characters";
@@ -60,10 +81,13 @@ impl Directory {
         }
         let client = self.client(client_id).await?;
         not_terminated(&client)?;
-        if self.contacts(client_id).await?.len() >= MAX_CONTACTS {
+        // Read after the client, whose version the change is conditioned on: no contact comes or goes in between.
+        let mut others = self.contacts(client_id).await?;
+        if others.len() >= MAX_CONTACTS {
             let full = format!("client {client_id} has {MAX_CONTACTS} contacts: remove one first");
             return Err(Error::Conflict(full).into());
         }
+        others.retain(|contact| contact.state == ContactState::Verified);
         let secret = Zeroizing::new(random_bytes()?);
         let code = OneTimeCode::generate(CodeKind::ContactVerification, environment, new.id.clone(), &secret);
         let code = code.map_err(unfit_environment)?;
@@ -82,7 +106,7 @@ impl Directory {
         change.put_new(&self.tables.clients, item, format_args!("contact {} exists already", contact.id))?;
         let act = self.touch(&mut change, Event::ClientContactAdd, &client, &contact)?;
         change.record(&self.audit, &author.entry(act, now)?)?;
-        Ok(Prepared { change, value: (contact, code) })
+        Ok(Prepared { change, value: AddedContact { contact, code, others } })
     }
 
     /// Verifies a contact with the code that was sent to it. The try counts before it is judged, five in all.
@@ -128,13 +152,16 @@ impl Directory {
         contact_id: &KeyId,
         author: &Author,
         now: Timestamp,
-    ) -> Result<Prepared<Contact>, Error> {
+    ) -> Result<Prepared<RemovedContact>, Error> {
         let client = self.client(client_id).await?;
+        let mut told = self.contacts(client_id).await?;
+        told.retain(|contact| contact.state == ContactState::Verified);
         let item = self.get(&self.tables.clients, contact_key(client_id.as_str(), contact_id)).await?;
         let read = contact_item::read(&item.ok_or_else(|| not_found(contact_id))?)?.contact;
         if read.state == ContactState::Removed {
             return Err(Error::Conflict(format!("contact {contact_id} is removed already")));
         }
+        let hint = read.hint.clone();
         let removed = Contact {
             name: String::new(),
             hint: String::new(),
@@ -156,7 +183,7 @@ impl Directory {
         change.update(&self.tables.clients, key, set, "version = :read", values, lost)?;
         let act = self.touch(&mut change, Event::ClientContactRemove, &client, &removed)?;
         change.record(&self.audit, &author.entry(act, now)?)?;
-        Ok(Prepared { change, value: removed })
+        Ok(Prepared { change, value: RemovedContact { contact: removed, hint, told } })
     }
 
     /// The contacts of a client that were not removed, in the order of their ids.

@@ -177,7 +177,8 @@ impl Directory {
         )
     }
 
-    /// Lets a frozen key go on, once its receipt is confirmed again. The code that froze it is spent.
+    /// Lets a frozen key go on, once its receipt is confirmed again. The contacts' code still freezes it: who was mistaken in
+    /// letting it go on must not take that from them.
     pub async fn unfreeze_key(
         &self,
         key_id: &KeyId,
@@ -186,7 +187,6 @@ impl Directory {
     ) -> Result<Prepared<KeyDetails>, Error> {
         let held = self.held(key_id).await?;
         let mut next = step(&held, KeyAction::Unfreeze)?;
-        next.freeze_hash = None;
         next.details.rotation.confirmed_at = None;
         let mut change = Change::default();
         key_item::update(&mut change, &self.tables.keys, &held, &next)?;

@@ -33,12 +33,12 @@ pub use claims::Claimed;
 pub use client_item::{ClientRecord, ClientStatus};
 pub use clients::{NewClient, Proposal};
 pub use contact_item::{Contact, ContactState};
-pub use contacts::{CODE_LIFE, NewContact};
+pub use contacts::{AddedContact, CODE_LIFE, NewContact, RemovedContact};
 pub use keys::IssuedKey;
 pub use listing::{KeyPosition, KeyQuery, Page};
 pub use new_key::{MAX_EXPIRY_DAYS, NewKey};
 pub use possession::{Origin, PossessionError};
-pub use rotation::Offered;
+pub use rotation::{ClaimCode, Offered};
 
 pub use crate::key_item::{KeyDetails, Offer, Rotation, SuccessorState};
 

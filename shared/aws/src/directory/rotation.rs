@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::claims::MOST_CLAIMS;
 use super::keys::{act, also, in_days, step, unfit_environment};
 use super::{Directory, DirectoryError};
 use crate::Error;
@@ -22,19 +23,25 @@ const OVERLAP_DAYS: (u32, u32) = (1, 14);
 const CLAIM_CODE_LIFE: SignedDuration = SignedDuration::from_hours(24);
 const MILLIS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// A key that has ended, and the code that claims its successor: the only place where the code can be read.
+/// A key that has ended, and the code that claims its successor.
 pub struct Offered {
     /// The key as it is now.
     pub key: KeyDetails,
+    /// The code, where one was made.
+    pub claim_code: Option<ClaimCode>,
+}
+
+/// A code that claims the successor of a key that has ended: the only place where it can be read.
+pub struct ClaimCode {
     /// The code in clear, good once.
-    pub claim_code: OneTimeCode,
+    pub code: OneTimeCode,
     /// Until when it is good.
-    pub claim_code_expires_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 impl Directory {
     /// Offers a successor and brings the key's end forward to `overlap_days` (1 to 14) from now, if that is earlier. Until
-    /// then both work.
+    /// then both work. What was claimed as often as it may be is offered anew, and what was claimed last is revoked.
     pub async fn rotate_key(
         &self,
         key_id: &KeyId,
@@ -54,6 +61,7 @@ impl Directory {
         not_ended(&held, now)?;
         match &held.details.rotation.offer {
             None => {}
+            Some(offer) if offer.state == SuccessorState::Claimed && offer.claims >= MOST_CLAIMS => {}
             Some(offer) if offer.state == SuccessorState::Confirmed => return Err(succeeded(key_id).into()),
             Some(_) => {
                 return Err(Error::Conflict(format!("a successor of key {key_id} is offered already")).into());
@@ -61,21 +69,29 @@ impl Directory {
         }
         next.details.rotation.offer = Some(offer(&held, now));
         next.details.record.expires_at = held.details.record.expires_at.min(in_days(now, overlap));
-        let mut details = also([]);
-        details.insert("expires_at".to_owned(), json!(rfc3339(next.details.record.expires_at)));
         let mut change = Change::default();
         key_item::update(&mut change, &self.tables.keys, &held, &next)?;
+        let successor = match self.unconfirmed_successor(&held).await? {
+            Some(successor) => Some(self.add_revocation(&mut change, &successor, now)?),
+            None => None,
+        };
+        if let Some(successor) = &successor {
+            self.forget_keys(&mut change, successor, None)?;
+        }
+        let mut details = also(&successor);
+        details.insert("expires_at".to_owned(), json!(rfc3339(next.details.record.expires_at)));
         let act = Act { reason: Some(reason.to_owned()), ..act(Event::ApiKeyRotate, &next, details) };
         change.record(&self.audit, &author.entry(act, now)?)?;
         Ok(Prepared { change, value: next.details })
     }
 
-    /// Ends a key at once, with a successor that was claimed with it and not confirmed, and offers a new successor. What
-    /// claims it is a code of `environment`, since the key no longer can.
+    /// Ends a key at once, with a successor that was claimed with it and not confirmed, and offers a new successor. The key no
+    /// longer can claim it: a code can, which is made here where `code_of` names the code's environment, and by
+    /// [`Directory::create_claim_code`] otherwise. Whoever gets the code gets a key with it.
     pub async fn emergency_rotate_key(
         &self,
         key_id: &KeyId,
-        environment: &str,
+        code_of: Option<&str>,
         reason: &str,
         author: &Author,
         now: Timestamp,
@@ -88,7 +104,7 @@ impl Directory {
         }
         next.details.revoked_at = Some(now);
         next.details.rotation.offer = Some(offer(&held, now));
-        let claim_code = give_claim_code(&mut next, environment, now)?;
+        let claim_code = code_of.map(|environment| give_claim_code(&mut next, environment, now)).transpose()?;
         let mut change = Change::default();
         key_item::update(&mut change, &self.tables.keys, &held, &next)?;
         let successor = match self.unconfirmed_successor(&held).await? {
@@ -98,11 +114,11 @@ impl Directory {
         self.forget_keys(&mut change, &held, successor.as_ref())?;
         let act = act(Event::ApiKeyEmergencyRotate, &next, also(successor.as_ref()));
         change.record(&self.audit, &author.entry(Act { reason: Some(reason.to_owned()), ..act }, now)?)?;
-        let claim_code_expires_at = now + CLAIM_CODE_LIFE;
-        Ok(Prepared { change, value: Offered { key: next.details, claim_code, claim_code_expires_at } })
+        Ok(Prepared { change, value: Offered { key: next.details, claim_code } })
     }
 
-    /// A code that claims the successor of a key that has ended and cannot claim it. It takes the place of an earlier one.
+    /// A code that claims the successor of a key that has ended and cannot claim it. It takes the place of an earlier one, and
+    /// is an administrator's offer of its own: claims are counted anew.
     pub async fn create_claim_code(
         &self,
         key_id: &KeyId,
@@ -119,12 +135,14 @@ impl Directory {
             return Err(Error::Conflict(format!("key {key_id} has not ended: its successor is claimed with it")));
         }
         let mut next = held.next();
+        if let Some(offer) = &mut next.details.rotation.offer {
+            offer.claims = 0;
+        }
         let claim_code = give_claim_code(&mut next, environment, now)?;
         let mut change = Change::default();
         key_item::update(&mut change, &self.tables.keys, &held, &next)?;
         change.record(&self.audit, &author.entry(act(Event::ApiKeyClaimCodeCreate, &next, also([])), now)?)?;
-        let claim_code_expires_at = now + CLAIM_CODE_LIFE;
-        Ok(Prepared { change, value: Offered { key: next.details, claim_code, claim_code_expires_at } })
+        Ok(Prepared { change, value: Offered { key: next.details, claim_code: Some(claim_code) } })
     }
 }
 
@@ -136,16 +154,17 @@ fn offer(held: &Held, now: Timestamp) -> Offer {
         u32::try_from(millis / MILLIS_A_DAY).unwrap_or(0).max(1)
     };
     let expiry_days = held.details.rotation.offer.as_ref().map_or_else(made_for, |offer| offer.expiry_days);
-    Offer { offered_at: now, expiry_days, state: SuccessorState::Offered, successor_id: None }
+    Offer { offered_at: now, expiry_days, state: SuccessorState::Offered, successor_id: None, claims: 0 }
 }
 
-fn give_claim_code(next: &mut Held, environment: &str, now: Timestamp) -> Result<OneTimeCode, Error> {
+fn give_claim_code(next: &mut Held, environment: &str, now: Timestamp) -> Result<ClaimCode, Error> {
     let secret = Zeroizing::new(random_bytes()?);
     let code = OneTimeCode::generate(CodeKind::Claim, environment, next.id().clone(), &secret);
     let code = code.map_err(unfit_environment)?;
+    let expires_at = now + CLAIM_CODE_LIFE;
     next.claim_code_hash = Some(code.hash());
-    next.details.rotation.claim_code_expires_at = Some(now + CLAIM_CODE_LIFE);
-    Ok(code)
+    next.details.rotation.claim_code_expires_at = Some(expires_at);
+    Ok(ClaimCode { code, expires_at })
 }
 
 fn not_ended(held: &Held, now: Timestamp) -> Result<(), Error> {

@@ -12,7 +12,7 @@ const KEEP: SignedDuration = SignedDuration::from_hours(24);
 /// A request that was carried out, and what a repeat of it is told. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Once {
-    /// Method and path.
+    /// Method and path, and a digest of the query where there is one.
     pub route: String,
     /// Hex SHA-256 of the body, the second factor's code left out.
     pub body_sha256: String,

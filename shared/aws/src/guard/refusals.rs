@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_core::access::failures::{LISTED_ADDRESSES, RefusalWindow};
 use engine_core::audit::{Actor, ActorType, Event, Outcome, SecretKey};
@@ -12,7 +14,7 @@ use crate::Error;
 use crate::audit_log::AuditLog;
 use crate::author::{Act, Author};
 use crate::change::Change;
-use crate::item::{Item, s};
+use crate::item::{Item, n, s};
 
 const ITEM: &str = "refusals";
 /// Before a window's start, in seconds since the epoch, in the names of its count and of its addresses.
@@ -36,26 +38,42 @@ pub fn nobody(actor_key: &SecretKey, function: &'static str, request_id: &str) -
 }
 
 impl Guard {
-    /// Adds refusals of callers who proved nothing to their window: one update, however many they were.
+    /// Adds refusals of callers who proved nothing to their window, however many they were: one update, or two once the
+    /// window has as many addresses as its entry lists. The count is exact; the item does not grow with who calls.
     pub async fn add_refusals(&self, refused: &RefusalWindow) -> Result<(), Error> {
-        let start = refused.window_start.as_second();
-        let addresses: Vec<_> = refused.addresses.iter().cloned().collect();
-        let mut update = self
-            .client
+        if !refused.addresses.is_empty() && self.add_with_addresses(refused).await? {
+            return Ok(());
+        }
+        let update = self.adding(refused).update_expression("ADD #count :count");
+        update.send().await.map_err(|error| Error::unavailable("dynamodb:UpdateItem", &error))?;
+        Ok(())
+    }
+
+    /// Adds count and addresses; `false`, and nothing is added, where the window has addresses enough.
+    async fn add_with_addresses(&self, refused: &RefusalWindow) -> Result<bool, Error> {
+        let update = self
+            .adding(refused)
+            .update_expression("ADD #count :count, #addresses :addresses")
+            .condition_expression("attribute_not_exists(#addresses) OR size(#addresses) < :most")
+            .expression_attribute_names("#addresses", format!("{ADDRESSES}{}", refused.window_start.as_second()))
+            .expression_attribute_values(":addresses", AttributeValue::Ss(refused.addresses.iter().cloned().collect()))
+            .expression_attribute_values(":most", n(LISTED_ADDRESSES));
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
+            },
+        }
+    }
+
+    fn adding(&self, refused: &RefusalWindow) -> UpdateItemFluentBuilder {
+        self.client
             .update_item()
             .table_name(&self.table)
             .key("pk", s(ITEM))
-            .update_expression("ADD #count :count")
-            .expression_attribute_names("#count", format!("{COUNT}{start}"))
-            .expression_attribute_values(":count", AttributeValue::N(refused.count.to_string()));
-        if !addresses.is_empty() {
-            update = update
-                .update_expression("ADD #count :count, #addresses :addresses")
-                .expression_attribute_names("#addresses", format!("{ADDRESSES}{start}"))
-                .expression_attribute_values(":addresses", AttributeValue::Ss(addresses));
-        }
-        update.send().await.map_err(|error| Error::unavailable("dynamodb:UpdateItem", &error))?;
-        Ok(())
+            .expression_attribute_names("#count", format!("{COUNT}{}", refused.window_start.as_second()))
+            .expression_attribute_values(":count", n(refused.count))
     }
 
     /// Closes every window that is over: one entry each, written in the transaction that takes the window away, so by exactly

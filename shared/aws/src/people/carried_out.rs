@@ -116,7 +116,9 @@ impl People {
                 let mut details = describe(&account.value, account.version);
                 self.save_person(change, &person, &next, &mut details)?;
                 let (event, resource) = (Event::PrincipalReEnrolmentGrant, resource(&account.value.id));
-                let administrators = administrators.value.clone();
+                // Without a second factor nobody administers; enrolling the new one puts them back.
+                let last = || Error::Conflict(format!("account {} is the last administrator's", account.value.id));
+                let administrators = administrators.value.without_person(&next.id).ok_or_else(last)?;
                 Ok(Effect { event, resource, details, administrators, ticket: Some(ticket) })
             }
             Wanted::Onboarding { .. } | Wanted::ServiceAccount { .. } | Wanted::Terms { .. } => {

@@ -31,7 +31,7 @@ pub use person::{Factor, FactorState, Person, Ticket};
 pub use principals::{Account, NewPrincipal, Onboarding};
 pub use requests::{Approver, Judged, NewRequest};
 pub use reviews::{AccessRow, RoleReview};
-pub use service_accounts::{NewServiceAccount, ServiceAccountHeld};
+pub use service_accounts::{NewServiceAccount, Reservation, ServiceAccountHeld};
 
 /// Reads and changes people, service accounts and what others must agree to.
 #[derive(Clone, Debug)]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use engine_core::access::request::{
     Approval, ApprovalError, Capacity, ELEVATION_HOURS, OPEN_FOR, Party, RequestState, Wanted,
 };
@@ -13,16 +12,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::table::{self, Listing, PRINCIPALS, REQUESTS};
-use super::{People, PeopleError, Versioned, act, facts};
+use super::{Account, People, PeopleError, Versioned, act, facts, is_bootstrap};
 use crate::Error;
 use crate::author::Author;
 use crate::change::{Change, Prepared};
 use crate::clock::random_bytes;
 use crate::directory::Page;
-use crate::item::{n, s};
-
-/// How long a request is reserved, in milliseconds.
-const RESERVED_MS: i64 = 120_000;
+use crate::item::s;
 
 /// What somebody asks for, for an account that there is.
 #[derive(Clone, Debug)]
@@ -53,6 +49,8 @@ pub struct Judged {
     pub read: Versioned<AccessRequest>,
     /// The request with the decision.
     pub next: AccessRequest,
+    /// Accounts of those who approved, with the versions at which they could: the decision is lost where one changed since.
+    relies_on: Vec<(PrincipalId, u64)>,
 }
 
 impl Judged {
@@ -119,12 +117,12 @@ impl People {
             _ => {}
         }
         let mut change = Change::default();
-        self.act_as(&mut change, author).await?;
         self.open(&mut change, &request, event, details, author, now)?;
         Ok(Prepared { change, value: request })
     }
 
-    /// Adds a request that waits for approvals, with its entry, which says `more` of it.
+    /// Adds a request that waits for approvals, with its entry, which says `more` of it. The bootstrap administrator makes
+    /// none: whoever holds its credentials is a person already, who could approve it.
     pub(super) fn open(
         &self,
         change: &mut Change,
@@ -133,7 +131,10 @@ impl People {
         more: Map<String, Value>,
         author: &Author,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), PeopleError> {
+        if is_bootstrap(author) {
+            return Err(ApprovalError::OnboardingOnly.into());
+        }
         let mut details = more;
         details.extend(facts([
             ("request_id", json!(request.id)),
@@ -142,7 +143,7 @@ impl People {
         ]));
         let act = act(event, resource(&request.id), Some(&request.justification), details);
         change.record(&self.audit, &author.entry(act, now)?)?;
-        self.open_request(change, request)
+        Ok(self.open_request(change, request)?)
     }
 
     /// Adds a new request to a change that has its entry already: terms that are proposed for a client.
@@ -155,8 +156,45 @@ impl People {
     /// Judges an approval of the request with that id.
     pub async fn judge(&self, id: &str, approver: Approver<'_>, now: Timestamp) -> Result<Judged, PeopleError> {
         let read = self.request(id).await?;
-        let next = read.value.approve(approver.by, approver.roles, approver.capacity, now)?;
-        Ok(Judged { read, next })
+        let account = self.account_of(approver.by, now).await?;
+        let held = account.as_ref().map(|account| account.value.roles_at(now)).unwrap_or_default();
+        let roles = approver.roles.intersection(&held).copied().collect();
+        let next = read.value.approve(approver.by, &roles, approver.capacity, now)?;
+        let account = account.ok_or(ApprovalError::Capacity)?;
+        let mut relies_on = vec![(account.value.id, account.version)];
+        if next.state == RequestState::Approved {
+            for approval in &read.value.approvals {
+                relies_on.push(self.still_stands(approval, now).await?);
+            }
+        }
+        Ok(Judged { read, next, relies_on })
+    }
+
+    /// The active account through which somebody decides.
+    async fn account_of(&self, by: &Party, now: Timestamp) -> Result<Option<Account>, Error> {
+        let Ok(id) = PrincipalId::parse(&by.principal_id) else { return Ok(None) };
+        let theirs = |account: &Account| {
+            let Principal { state, person_id, created_at, .. } = &account.value;
+            *state == PrincipalState::Active && person_id.as_str() == by.person_id && *created_at <= now
+        };
+        Ok(self.principal(&id).await?.filter(theirs))
+    }
+
+    /// The account of an earlier approver, who must still be who could approve: since then they may have been disabled,
+    /// onboarded anew or may have lost the role.
+    async fn still_stands(&self, approval: &Approval, now: Timestamp) -> Result<(PrincipalId, u64), Error> {
+        let account = self.account_of(&approval.by, approval.at).await?;
+        let holds = |account: &Account| match approval.capacity.role() {
+            Some(role) => account.value.roles_at(now).contains(&role),
+            None => true,
+        };
+        let account = account.filter(holds).ok_or_else(|| {
+            let (account, capacity) = (&approval.by.principal_id, approval.capacity);
+            Error::Conflict(format!(
+                "{account}, who approved as {capacity}, could not any more: make the request again"
+            ))
+        })?;
+        Ok((account.value.id, account.version))
     }
 
     /// Adds the decision to a change that carries it out and has its entry: lost unless the request is as it was judged, and,
@@ -180,7 +218,7 @@ impl People {
         if !concerns(&next, by) {
             return Err(ApprovalError::Capacity.into());
         }
-        let judged = Judged { read, next };
+        let judged = Judged { read, next, relies_on: Vec::new() };
         let mut change = Change::default();
         let mut details = judged.details();
         details.insert("subject".to_owned(), json!(judged.next.subject));
@@ -199,46 +237,20 @@ impl People {
     }
 
     /// The account that waits for this onboarding, if one does.
-    pub(super) async fn waiting_account(&self, request: &AccessRequest) -> Result<Option<super::Account>, Error> {
+    pub(super) async fn waiting_account(&self, request: &AccessRequest) -> Result<Option<Account>, Error> {
         let item = self.item(PRINCIPALS, &request.subject).await?;
         let account = item.as_ref().map(super::principals::read).transpose()?;
-        let waits = |account: &super::Account| {
-            account.value.state == PrincipalState::Requested && account.request_id == request.id
-        };
+        let waits =
+            |account: &Account| account.value.state == PrincipalState::Requested && account.request_id == request.id;
         Ok(account.filter(waits))
     }
 
-    /// Keeps everyone else from carrying out the request for two minutes: for an effect outside the table that must not
-    /// happen twice. A run that is cut off blocks no longer than that.
-    pub async fn reserve(&self, judged: &Judged, now: Timestamp) -> Result<(), Error> {
-        let id = &judged.read.value.id;
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(table::key(REQUESTS, id)))
-            .update_expression("SET reserved_until = :until")
-            .condition_expression(
-                "version = :read AND (attribute_not_exists(reserved_until) OR reserved_until <= :now)",
-            )
-            .expression_attribute_values(":read", n(judged.read.version))
-            .expression_attribute_values(":now", n(now.as_millisecond()))
-            .expression_attribute_values(":until", n(now.as_millisecond() + RESERVED_MS))
-            .send()
-            .await;
-        match update {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(Error::Conflict(format!("request {id} is being carried out: look at it again in two minutes")))
-            }
-            Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
-        }
-    }
-
-    /// Adds the request with its decision.
+    /// Adds the request with its decision, which is lost where somebody on whom it relies is no longer who they were.
     pub(super) fn save_request(&self, change: &mut Change, judged: &Judged) -> Result<(), Error> {
+        for (account, version) in &judged.relies_on {
+            let lost = table::changed(&format!("account {account}, which approves,"));
+            self.unchanged(change, (PRINCIPALS, account.as_str()), *version, &lost)?;
+        }
         let (id, state) = (&judged.next.id, judged.next.state.as_str());
         let set = "SET document = :document, version = :next, request_state = :state";
         let more = [(":state", s(state))];
@@ -287,9 +299,7 @@ fn concerns(request: &AccessRequest, by: Approver<'_>) -> bool {
     let person = by.by.person_id.as_str();
     let can = |needed: &Capacity| match needed {
         Capacity::Manager => request.manager.as_ref().is_some_and(|manager| manager.as_str() == person),
-        Capacity::SystemOwner => by.roles.contains(&Role::Admin),
-        Capacity::Security => by.roles.contains(&Role::Security),
-        Capacity::Bootstrap => false,
+        _ => needed.role().is_some_and(|role| by.roles.contains(&role)),
     };
     request.maker.person_id == person || request.wanted.needs().iter().any(can)
 }

@@ -6,7 +6,7 @@ use engine_core::access::request::ApprovalError;
 use engine_core::access::review::{Decision, Flag, Review, Reviewed};
 use engine_core::access::role::permitted;
 use engine_core::access::service_account::ServiceAccountState;
-use engine_core::access::{Permission, PersonId, Principal, PrincipalId, PrincipalState, Role};
+use engine_core::access::{Permission, PersonId, Principal, PrincipalId, PrincipalState, Role, ServiceAccountName};
 use engine_core::audit::{ActorType, Event};
 use jiff::Timestamp;
 use serde_json::json;
@@ -160,7 +160,9 @@ impl People {
     ) -> Result<Option<Page<AccessRow, String>>, Error> {
         let (kind, after) = match after.map(|after| after.split_once(' ')) {
             None => (PRINCIPAL, None),
-            Some(Some((kind @ (PRINCIPAL | SERVICE), after))) => (kind, Some(after).filter(|after| !after.is_empty())),
+            Some(Some((SERVICE, ""))) => (SERVICE, None),
+            Some(Some((PRINCIPAL, after))) if PrincipalId::parse(after).is_ok() => (PRINCIPAL, Some(after)),
+            Some(Some((SERVICE, after))) if ServiceAccountName::parse(after).is_ok() => (SERVICE, Some(after)),
             Some(_) => return Ok(None),
         };
         let (mut rows, next) = if kind == PRINCIPAL {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use engine_core::access::request::{Party, RequestState, Wanted};
+use engine_core::access::request::{ApprovalError, Party, RequestState, Wanted};
 use engine_core::access::review::{Decision, Review};
 use engine_core::access::service_account::{CredentialHashes, ServiceAccountState, scope};
 use engine_core::access::{AccessRequest, KeyHash, PersonId, ServiceAccount, ServiceAccountName};
@@ -13,13 +14,24 @@ use engine_core::field::FieldError;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::table::{self, Listing, SERVICE_ACCOUNTS};
+use super::table::{self, Listing, RESERVATIONS, SERVICE_ACCOUNTS};
 use super::{Judged, People, PeopleError, Versioned, act, facts, requests};
 use crate::Error;
 use crate::author::Author;
 use crate::change::{Change, Prepared};
 use crate::directory::Page;
-use crate::item::{Item, absent, time};
+use crate::item::{Item, absent, n, s, time};
+
+/// How long a name is reserved, in milliseconds.
+const RESERVED_MS: i64 = 120_000;
+
+/// A name that nobody else may write a credential for meanwhile.
+#[derive(Clone, Debug)]
+#[must_use = "what is made under it must say so"]
+pub struct Reservation {
+    name: String,
+    holder: String,
+}
 
 /// A service account as stored.
 #[derive(Clone, Debug)]
@@ -91,7 +103,6 @@ impl People {
         let details =
             facts([("purpose", json!(new.purpose)), ("owner", json!(new.owner)), ("scopes", json!(new.scopes))]);
         let mut change = Change::default();
-        self.act_as(&mut change, author).await?;
         self.open(&mut change, &request, Event::ServiceAccountRequest, details, author, now)?;
         Ok(Prepared { change, value: request })
     }
@@ -104,11 +115,51 @@ impl People {
         }
     }
 
-    /// Creates the service account of an approved request. `hash` is that of the credential, which is in Secrets Manager
-    /// already and nowhere else.
+    /// Keeps everyone else from carrying out this or another request for the same name for two minutes: the credential is
+    /// written outside the table, by name, and must be the one whose hash is kept. A run that is cut off blocks no longer than
+    /// that, and one that is overtaken is lost.
+    pub async fn reserve(&self, judged: &Judged, now: Timestamp) -> Result<Reservation, Error> {
+        let reservation = Reservation { name: judged.next.subject.clone(), holder: requests::new_id(now)? };
+        let now = now.as_millisecond();
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(table::key(RESERVATIONS, &reservation.name)))
+            .update_expression("SET holder = :holder, reserved_until = :until")
+            .condition_expression("attribute_not_exists(reserved_until) OR reserved_until <= :now")
+            .expression_attribute_values(":holder", s(&reservation.holder))
+            .expression_attribute_values(":now", n(now))
+            .expression_attribute_values(":until", n(now + RESERVED_MS))
+            .send()
+            .await;
+        match update {
+            Ok(_) => Ok(reservation),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                let name = reservation.name;
+                Err(Error::Conflict(format!("service account {name} is being made: look at it again in two minutes")))
+            }
+            Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
+        }
+    }
+
+    /// Adds that a reservation is for good, as its name is used: lost where it is somebody else's by now.
+    fn keep(&self, change: &mut Change, reservation: &Reservation) -> Result<(), Error> {
+        let Reservation { name, holder } = reservation;
+        let values = [(":holder", s(holder)), (":ever", n(i64::MAX))];
+        let place = table::key(RESERVATIONS, name);
+        let lost = format!("service account {name} is being made by somebody else: look at it again in two minutes");
+        change.update(&self.table, place, "SET reserved_until = :ever", "holder = :holder", values, lost)
+    }
+
+    /// Creates the service account of an approved request. `hash` is that of the credential, which was written to Secrets
+    /// Manager under that reservation and is nowhere else.
     pub async fn create_service_account(
         &self,
         judged: &Judged,
+        reservation: &Reservation,
         hash: &KeyHash,
         actor_key: &SecretKey,
         author: &Author,
@@ -120,6 +171,7 @@ impl People {
         let mut item = table::item(SERVICE_ACCOUNTS, name.as_str(), &account, 1)?;
         item.insert("current_hash".into(), AttributeValue::B(Blob::new(hash.as_bytes())));
         self.put(&mut change, item, 0, &format!("service account {name}"))?;
+        self.keep(&mut change, reservation)?;
         self.decided(&mut change, judged, author).await?;
         let mut details = judged.details();
         details.extend(describe(&account, 1));
@@ -143,16 +195,20 @@ impl People {
         self.change_service_account(Event::ServiceAccountDisable, &read, next, (reason, details), author, now).await
     }
 
-    /// Records the decision of a review of a service account.
+    /// Records the decision of a review of a service account. Nobody reviews one that they answer for.
     pub async fn review_service_account(
         &self,
         name: &ServiceAccountName,
         decision: Decision,
         note: &str,
+        reviewer: &str,
         author: &Author,
         now: Timestamp,
-    ) -> Result<Prepared<ServiceAccount>, Error> {
+    ) -> Result<Prepared<ServiceAccount>, PeopleError> {
         let read = self.active_service_account(name).await?;
+        if read.value.owner.as_str() == reviewer {
+            return Err(ApprovalError::Subject.into());
+        }
         let review = Review { at: now, by: author.actor.id.clone(), decision, note: note.to_owned() };
         let mut details = describe(&read.value, read.version + 1);
         details.insert("decision".to_owned(), json!(decision));

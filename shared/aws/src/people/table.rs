@@ -16,6 +16,7 @@ pub(super) const PRINCIPALS: &str = "principals";
 pub(super) const PERSONS: &str = "persons";
 pub(super) const REQUESTS: &str = "requests";
 pub(super) const SERVICE_ACCOUNTS: &str = "service_accounts";
+pub(super) const RESERVATIONS: &str = "reservations";
 pub(super) const ROLES: &str = "roles";
 pub(super) const BOOTSTRAP: &str = "bootstrap";
 /// Records in a page at most.

@@ -7,8 +7,8 @@ use engine_aws::Error;
 use engine_aws::author::Author;
 use engine_aws::change::Prepared;
 use engine_aws::directory::{
-    Claimed, ClientRecord, Contact, Directory, DirectoryError, IssuedKey, KeyDetails, NewClient, NewContact, NewKey,
-    Offered, Origin, PossessionError, Proposal,
+    AddedContact, Claimed, ClientRecord, Contact, Directory, DirectoryError, IssuedKey, KeyDetails, NewClient,
+    NewContact, NewKey, Offered, Origin, PossessionError, Proposal, RemovedContact,
 };
 use engine_core::access::{ApiKey, ClientTerms, KeyId, OneTimeCode};
 use engine_core::audit::{Actor, ActorType};
@@ -88,7 +88,14 @@ impl Desk {
     }
 
     pub(crate) async fn emergency_rotate(&self, key: &KeyId) -> Result<Offered, Error> {
-        let prepared = self.directory.emergency_rotate_key(key, ENVIRONMENT, "leaked", &self.author, self.now).await;
+        let prepared =
+            self.directory.emergency_rotate_key(key, Some(ENVIRONMENT), "leaked", &self.author, self.now).await;
+        self.commit(prepared).await
+    }
+
+    /// The same by who may not issue keys.
+    pub(crate) async fn end_at_once(&self, key: &KeyId) -> Result<Offered, Error> {
+        let prepared = self.directory.emergency_rotate_key(key, None, "leaked", &self.author, self.now).await;
         self.commit(prepared).await
     }
 
@@ -117,6 +124,10 @@ impl Desk {
     }
 
     pub(crate) async fn add_contact(&self) -> Result<(Contact, OneTimeCode), DirectoryError> {
+        self.added_contact().await.map(|added| (added.contact, added.code))
+    }
+
+    pub(crate) async fn added_contact(&self) -> Result<AddedContact, DirectoryError> {
         let new = NewContact {
             id: KeyId::from_random(engine_aws::clock::random_bytes().unwrap()),
             name: "Dana Ortiz".to_owned(),
@@ -131,7 +142,7 @@ impl Desk {
         self.commit(self.directory.verify_contact(&client_id(), contact, code, &self.author, self.now).await).await
     }
 
-    pub(crate) async fn remove_contact(&self, contact: &KeyId) -> Result<Contact, Error> {
+    pub(crate) async fn remove_contact(&self, contact: &KeyId) -> Result<RemovedContact, Error> {
         self.commit(self.directory.remove_contact(&client_id(), contact, &self.author, self.now).await).await
     }
 

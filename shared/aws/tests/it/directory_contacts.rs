@@ -75,7 +75,7 @@ async fn tries_at_once_are_counted_before_any_is_judged() {
 async fn a_removed_contact_is_erased_and_stays_removed() {
     let fixture = Fixture::with_client().await;
     let contact = fixture.verified_contact().await;
-    let removed = fixture.remove_contact(&contact.id).await.unwrap();
+    let removed = fixture.remove_contact(&contact.id).await.unwrap().contact;
     assert_eq!((removed.state, removed.version), (ContactState::Removed, 3));
     assert_eq!(fixture.directory.contacts(&client_id()).await.unwrap(), []);
     for table in [tables::CLIENTS, tables::AUDIT] {
@@ -87,6 +87,22 @@ async fn a_removed_contact_is_erased_and_stays_removed() {
     assert!(conflict(fixture.remove_contact(&contact.id).await).contains("removed already"));
     let (_, code) = fixture.add_contact().await.unwrap();
     assert!(conflict(fixture.verify(&contact.id, &code).await).contains("is REMOVED"));
+}
+
+#[tokio::test]
+async fn who_comes_or_goes_is_told_to_those_who_were_verified_before() {
+    let fixture = Fixture::with_client().await;
+    let first = fixture.added_contact().await.unwrap();
+    assert_eq!(first.others, [], "nobody was there");
+    let second = fixture.added_contact().await.unwrap();
+    assert_eq!(second.others, [], "nobody was verified");
+    let first = fixture.verify(&first.contact.id, &first.code).await.unwrap();
+    let third = fixture.added_contact().await.unwrap();
+    let told = [first];
+    assert_eq!(third.others, told);
+    assert_eq!(fixture.remove_contact(&third.contact.id).await.unwrap().told, told);
+    let removed = fixture.remove_contact(&told[0].id).await.unwrap();
+    assert_eq!((&removed.told[..], removed.hint.as_str()), (&told[..], "d***@example.com"));
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ async fn a_confirmation_that_meets_a_second_claim_confirms_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_code_used_twice_at_once_makes_one_key() {
     let (fixture, key) = with_contact().await;
-    let code = fixture.emergency_rotate(key.id()).await.unwrap().claim_code;
+    let code = fixture.emergency_rotate(key.id()).await.unwrap().claim_code.unwrap().code;
     let same = engine_core::access::OneTimeCode::parse(engine_core::access::CodeKind::Claim, code.expose(), "test");
     let same = same.unwrap();
     between(&fixture, async move |rival| rival.claim_with(&same).await.map(drop).unwrap());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_aws::directory::{KeyDetails, PossessionError, SuccessorState};
+use engine_aws::directory::{KeyDetails, Offered, PossessionError, SuccessorState};
 use engine_aws::key_gate::{Denial, KeyGate, Take};
 use engine_core::access::{ApiKey, CodeKind, KeyId, KeyState, OneTimeCode, Refusal};
 use engine_test_support::dynamo::tables;
@@ -30,6 +30,10 @@ fn refusal<T>(result: Result<T, PossessionError>) -> Refusal {
     }
 }
 
+fn code_of(offered: &Offered) -> &OneTimeCode {
+    &offered.claim_code.as_ref().expect("a code").code
+}
+
 /// A client with a verified contact and a key to which a successor was offered.
 async fn offered() -> (Fixture, ApiKey, Arc<KeyGate>) {
     let (fixture, key) = Fixture::with_key(60).await;
@@ -42,6 +46,13 @@ async fn offered() -> (Fixture, ApiKey, Arc<KeyGate>) {
 /// The version that an entry says its key has after it, and the versions of the others that it names.
 async fn recorded(fixture: &Fixture, event: &str) -> serde_json::Value {
     fixture.entries(event).await.pop().unwrap().1["details"].clone()
+}
+
+/// The details of the entry of an event that names other keys.
+async fn naming_others(fixture: &Fixture, event: &str) -> serde_json::Value {
+    let mut entries = fixture.entries(event).await;
+    entries.retain(|(_, body)| body["details"].get("versions").is_some());
+    entries.pop().unwrap().1["details"].clone()
 }
 
 async fn state(desk: &Desk, key: &KeyId) -> KeyState {
@@ -199,10 +210,73 @@ async fn a_contact_freezes_what_it_did_not_recognise_and_an_administrator_decide
     let unfrozen = fixture.unfreeze(next.id()).await.unwrap();
     assert_eq!((unfrozen.record.state, unfrozen.version), (KeyState::Claimed, 3));
     assert_eq!(used(&gate, next, fixture.now).await, Err(Refusal::NotConfirmed), "receipt is confirmed again");
-    assert_eq!(refusal(fixture.freeze(&claimed.freeze_code).await), Refusal::NotAuthenticated, "the code is spent");
     fixture.confirm(next).await.unwrap();
     assert_eq!(used(&gate, next, fixture.now).await, Ok(()));
     assert!(conflict(fixture.unfreeze(next.id()).await).contains("cannot be unfrozen"));
+}
+
+#[tokio::test]
+async fn the_contacts_code_freezes_a_key_again_that_an_administrator_let_go_on() {
+    let (fixture, key, gate) = offered().await;
+    let claimed = fixture.claim(&key).await.unwrap();
+    let next = &claimed.issued.api_key;
+    for confirmed in [false, true] {
+        fixture.freeze(&claimed.freeze_code).await.unwrap();
+        assert_eq!(used(&gate, next, fixture.now).await, Err(Refusal::Frozen), "confirmed: {confirmed}");
+        fixture.unfreeze(next.id()).await.unwrap();
+        fixture.confirm(next).await.unwrap();
+    }
+    fixture.freeze(&claimed.freeze_code).await.unwrap();
+    assert_eq!(state(&fixture, next.id()).await, KeyState::Frozen);
+}
+
+/// Claims as often as one offer allows; what was claimed last.
+async fn claimed_out(fixture: &Fixture, key: &ApiKey) -> ApiKey {
+    let mut last = None;
+    for _ in 0..5 {
+        last = Some(fixture.claim(key).await.unwrap().issued.api_key);
+    }
+    assert!(conflict(fixture.claim(key).await).contains("an administrator must offer it anew"));
+    last.unwrap()
+}
+
+#[tokio::test]
+async fn an_offer_is_claimed_five_times_and_then_an_administrator_must_offer_it_anew() {
+    let (fixture, key, gate) = offered().await;
+    let last = claimed_out(&fixture, &key).await;
+    let offered = fixture.rotate(key.id(), 14).await.unwrap();
+    assert_eq!(successor(&offered), Some(SuccessorState::Offered));
+    assert_eq!(offered.rotation.offer.unwrap().expiry_days, 30, "the life that was offered first");
+    assert_eq!(state(&fixture, last.id()).await, KeyState::Revoked, "what was claimed last is not left behind");
+    assert_eq!(naming_others(&fixture, "api_key.rotate").await["versions"][last.id().as_str()], 2);
+    assert_eq!(fixture.directory.client(&client_id()).await.unwrap().key_ids, [key.id().to_string()]);
+    let last = claimed_out(&fixture, &key).await;
+    fixture.confirm(&last).await.unwrap();
+    assert_eq!(used(&gate, &last, fixture.now).await, Ok(()), "the fifth is as good as the first");
+}
+
+#[tokio::test]
+async fn each_claim_code_is_an_offer_of_its_own_so_a_dead_key_is_never_claimed_out() {
+    let (fixture, key, _) = offered().await;
+    claimed_out(&fixture, &key).await;
+    let late = fixture.later(days(14));
+    for _ in 0..6 {
+        let offered = late.claim_code(key.id()).await.unwrap();
+        late.claim_with(code_of(&offered)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_emergency_without_a_code_ends_the_key_and_nothing_claims_until_a_code_is_made() {
+    let (fixture, key, gate) = offered().await;
+    let ended = fixture.end_at_once(key.id()).await.unwrap();
+    assert!(ended.claim_code.is_none());
+    assert_eq!(ended.key.rotation.claim_code_expires_at, None);
+    assert_eq!(used(&gate, &key, fixture.now).await, Err(Refusal::Revoked));
+    let held = fixture.scan(tables::KEYS).await.remove(0);
+    assert!(!held.contains_key("claim_code_hash") && !held.contains_key("claim_code_expires_at"), "{held:?}");
+    let made = fixture.claim_code(key.id()).await.unwrap();
+    fixture.claim_with(code_of(&made)).await.unwrap();
 }
 
 #[tokio::test]
@@ -232,8 +306,8 @@ async fn in_an_emergency_the_key_is_dead_at_once_and_a_code_claims_its_successor
     assert_eq!(refusal(fixture.claim_with(&forged).await), Refusal::NotAuthenticated);
     assert_eq!(fixture.directory.client(&client_id()).await.unwrap().key_ids.len(), 0);
 
-    let claimed = fixture.claim_with(&offered.claim_code).await.unwrap();
-    assert_eq!(refusal(fixture.claim_with(&offered.claim_code).await), Refusal::NotAuthenticated, "once");
+    let claimed = fixture.claim_with(code_of(&offered)).await.unwrap();
+    assert_eq!(refusal(fixture.claim_with(code_of(&offered)).await), Refusal::NotAuthenticated, "once");
     let entry = recorded(&fixture, "api_key.claim").await;
     assert_eq!((&entry["claimed_by"], &entry["predecessor_id"]), (&"claim_code".into(), &key.id().as_str().into()));
     fixture.confirm(&claimed.issued.api_key).await.unwrap();
@@ -246,14 +320,14 @@ async fn a_claim_code_ends_after_a_day_and_another_takes_its_place() {
     let (fixture, key) = Fixture::with_key(60).await;
     fixture.verified_contact().await;
     let first = fixture.emergency_rotate(key.id()).await.unwrap();
-    assert_eq!(first.claim_code_expires_at, fixture.now + days(1));
-    assert_eq!(refusal(fixture.later(days(1)).claim_with(&first.claim_code).await), Refusal::Expired);
+    assert_eq!(first.claim_code.as_ref().unwrap().expires_at, fixture.now + days(1));
+    assert_eq!(refusal(fixture.later(days(1)).claim_with(code_of(&first)).await), Refusal::Expired);
     let second = fixture.claim_code(key.id()).await.unwrap();
-    assert_eq!(refusal(fixture.claim_with(&first.claim_code).await), Refusal::NotAuthenticated);
-    let claimed = fixture.claim_with(&second.claim_code).await.unwrap().issued.api_key;
+    assert_eq!(refusal(fixture.claim_with(code_of(&first)).await), Refusal::NotAuthenticated);
+    let claimed = fixture.claim_with(code_of(&second)).await.unwrap().issued.api_key;
     // The answer was lost: what was claimed is replaced with a further code.
     let third = fixture.claim_code(key.id()).await.unwrap();
-    let again = fixture.claim_with(&third.claim_code).await.unwrap().issued.api_key;
+    let again = fixture.claim_with(code_of(&third)).await.unwrap().issued.api_key;
     assert_eq!(state(&fixture, claimed.id()).await, KeyState::Revoked);
     fixture.confirm(&again).await.unwrap();
 }
@@ -263,7 +337,7 @@ async fn a_claim_code_is_for_a_key_that_has_ended_and_was_offered_a_successor() 
     let (fixture, key, _) = offered().await;
     assert!(conflict(fixture.claim_code(key.id()).await).contains("has not ended"));
     let late = fixture.later(days(14));
-    let code = late.claim_code(key.id()).await.unwrap().claim_code;
+    let code = late.claim_code(key.id()).await.unwrap().claim_code.unwrap().code;
     late.claim_with(&code).await.unwrap();
     let other = fixture.create_key(&new_key()).await.unwrap().record.id;
     assert!(conflict(fixture.claim_code(&other).await).contains("no successor"));
@@ -310,7 +384,7 @@ async fn a_key_whose_successor_is_confirmed_is_not_rotated_again() {
 async fn an_emergency_after_an_offer_keeps_the_life_that_was_offered() {
     let (fixture, key, _) = offered().await;
     let late = fixture.later(days(5));
-    let code = late.emergency_rotate(key.id()).await.unwrap().claim_code;
+    let code = late.emergency_rotate(key.id()).await.unwrap().claim_code.unwrap().code;
     let next = late.claim_with(&code).await.unwrap().issued.record;
     assert_eq!(next.expires_at, late.now + days(30));
 }
@@ -321,7 +395,7 @@ async fn no_code_and_no_successors_secret_is_in_the_tables() {
     let claimed = fixture.claim(&key).await.unwrap();
     let offered = fixture.emergency_rotate(key.id()).await.unwrap();
     let secrets =
-        [claimed.issued.api_key.expose(), claimed.freeze_code.expose(), offered.claim_code.expose()].map(|text| {
+        [claimed.issued.api_key.expose(), claimed.freeze_code.expose(), code_of(&offered).expose()].map(|text| {
             let secret = text.rsplit('_').next().unwrap();
             assert_eq!(secret.len(), 43 + 6);
             &secret[..43]

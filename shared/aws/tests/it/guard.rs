@@ -170,6 +170,24 @@ async fn an_entry_lists_no_more_addresses_than_it_may() {
 }
 
 #[tokio::test]
+async fn the_item_of_refusals_does_not_grow_with_the_addresses_they_come_from_and_counts_them_all() {
+    let dynamo = Dynamo::start().await;
+    for flush in 0..100 {
+        let addresses: Vec<_> = (0..LISTED_ADDRESSES).map(|host| format!("198.51.{flush}.{host}")).collect();
+        let addresses: Vec<_> = addresses.iter().map(String::as_str).collect();
+        guard(&dynamo).add_refusals(&window(NOW, 21, &addresses)).await.unwrap();
+    }
+    let items = dynamo.client_on(&Wire::default()).scan().table_name(tables::GUARD).send().await.unwrap();
+    let sets = items.items().iter().flat_map(|item| item.values()).filter_map(|value| value.as_ss().ok());
+    let held: usize = sets.map(Vec::len).sum();
+    assert!((LISTED_ADDRESSES..2 * LISTED_ADDRESSES).contains(&held), "{held}");
+    close(&dynamo, at("2026-01-15T22:00:00Z")).await;
+    let entry = refusals(&dynamo).await.remove(0);
+    assert_eq!(entry["details"]["count"], 2100);
+    assert_eq!(entry["details"]["addresses"].as_array().unwrap().len(), LISTED_ADDRESSES);
+}
+
+#[tokio::test]
 async fn whoever_closes_at_once_a_window_has_one_entry() {
     let dynamo = Arc::new(Dynamo::start().await);
     guard(&dynamo).add_refusals(&window(NOW, 3, &["192.0.2.1"])).await.unwrap();

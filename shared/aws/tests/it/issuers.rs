@@ -25,9 +25,14 @@ async fn jwks(key_ids: &[&str]) -> String {
 }
 
 async fn publish(dynamo: &Dynamo, jwks: &str) {
+    publish_at(dynamo, jwks, at("2026-01-15T21:30:00Z")).await;
+}
+
+async fn publish_at(dynamo: &Dynamo, jwks: &str, fetched_at: Timestamp) {
+    let fetched_at = AttributeValue::N(fetched_at.as_millisecond().to_string());
     let client = dynamo.client_on(&Wire::default());
     let put = client.put_item().table_name(tables::ISSUERS).item("pk", string(ISSUER)).item("jwks", string(jwks));
-    put.send().await.unwrap();
+    put.item("fetched_at", fetched_at).send().await.unwrap();
 }
 
 async fn knows(keys: &IssuerKeys, key_id: &str, now: Timestamp) -> bool {
@@ -86,6 +91,30 @@ async fn a_key_that_was_taken_away_is_gone_within_a_minute() {
     assert!(knows(&keys, "a", start).await);
     publish(&dynamo, &jwks(&["b"]).await).await;
     assert!(!knows(&keys, "a", start + SignedDuration::from_secs(60)).await);
+}
+
+#[tokio::test]
+async fn keys_of_which_the_issuer_was_not_heard_for_an_hour_are_trusted_no_more() {
+    let dynamo = Dynamo::start().await;
+    let (set, start) = (jwks(&["a"]).await, at("2026-01-15T21:30:00Z"));
+    publish_at(&dynamo, &set, start).await;
+    let keys = IssuerKeys::new(dynamo.client(), tables::ISSUERS);
+    let hour = start + SignedDuration::from_hours(1);
+    assert!(knows(&keys, "a", hour).await);
+    let stale = hour + SignedDuration::from_millis(1);
+    assert!(!knows(&keys, "a", stale).await, "though it was read a moment ago");
+    assert!(keys.key_set(ISSUER, "a", hour + SignedDuration::from_secs(61)).await.unwrap().is_none());
+    publish_at(&dynamo, &set, hour).await;
+    assert!(knows(&keys, "a", hour + SignedDuration::from_secs(80)).await, "the mirror works again");
+}
+
+#[tokio::test]
+async fn an_issuer_that_withdrew_every_key_has_none_that_verifies() {
+    let dynamo = Dynamo::start().await;
+    publish(&dynamo, r#"{"keys":[]}"#).await;
+    let keys = IssuerKeys::new(dynamo.client(), tables::ISSUERS);
+    let set = keys.key_set(ISSUER, "a", at("2026-01-15T21:30:00Z")).await.unwrap();
+    assert!(set.is_some_and(|set| set.is_empty()));
 }
 
 #[tokio::test]

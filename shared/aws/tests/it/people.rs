@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use engine_aws::Error;
 use engine_aws::audit_log::AuditLog;
 use engine_aws::author::Author;
@@ -10,7 +11,9 @@ use engine_aws::people::{
     Account, Approver, Carried, Judged, NewPrincipal, NewRequest, Onboarding, People, PeopleError, Proof,
 };
 use engine_core::access::request::{Party, Wanted};
-use engine_core::access::{AccessRequest, BOOTSTRAP, CodeKind, OneTimeCode, PersonId, PrincipalId, Role};
+use engine_core::access::{
+    AccessRequest, BOOTSTRAP, CodeKind, OneTimeCode, PersonId, Principal, PrincipalId, PrincipalState, Role,
+};
 use engine_core::audit::{Actor, ActorType};
 use engine_test_support::dynamo::{Dynamo, tables};
 use engine_test_support::keys::actor_key;
@@ -25,6 +28,13 @@ pub(crate) struct Staff {
     pub(crate) dynamo: Dynamo,
     pub(crate) people: People,
     pub(crate) now: Timestamp,
+}
+
+/// What stands in the place of a request in the account of somebody who only approves.
+const STAND_IN: &str = "stand-in";
+
+fn s(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
 }
 
 /// The account of a person in these tests: `<person>@example.com`.
@@ -117,8 +127,50 @@ impl Staff {
     }
 
     pub(crate) async fn judge(&self, id: &str, by: &Party, held: &[Role]) -> Result<Judged, PeopleError> {
+        self.stand_in(by, held).await;
         let approver = Approver { by, roles: &roles(held), capacity: None };
         self.people.judge(id, approver, self.now).await
+    }
+
+    /// An account for somebody who only approves, unless they have one by onboarding or were disabled.
+    pub(crate) async fn stand_in(&self, by: &Party, held: &[Role]) {
+        let Ok(id) = PrincipalId::parse(&by.principal_id) else { return };
+        let read = self.elsewhere().principal(&id).await.unwrap();
+        let (before, version) = match read {
+            Some(account) if account.request_id != STAND_IN || account.value.disabled_at.is_some() => return,
+            Some(account) => (account.value.roles, account.version),
+            None => (BTreeSet::new(), 0),
+        };
+        let new = NewPrincipal { person_id: person_id(&by.person_id), ..newcomer("approver", held) };
+        let principal = Principal {
+            actor_ref: actor_key().actor_ref(ActorType::Staff, id.as_str()),
+            id,
+            person_id: new.person_id,
+            name: new.name,
+            manager: new.manager,
+            roles: new.roles.union(&before).copied().collect(),
+            state: PrincipalState::Active,
+            created_at: at("2026-01-01T00:00:00Z"),
+            approved_at: Some(at("2026-01-01T00:00:00Z")),
+            disabled_at: None,
+            elevation: None,
+            review: None,
+        };
+        let put = self.dynamo.client_on(&Wire::default()).put_item().table_name(tables::PEOPLE);
+        let put = put.item("pk", s("principals")).item("sk", s(principal.id.as_str())).item("request_id", s(STAND_IN));
+        let put = put.item("document", s(&serde_json::to_string(&principal).unwrap()));
+        put.item("version", AttributeValue::N((version + 1).to_string())).send().await.unwrap();
+    }
+
+    /// Takes away who stood in, so that lists hold those only who were onboarded.
+    async fn without_stand_ins(&self) {
+        let client = self.dynamo.client_on(&Wire::default());
+        for account in self.elsewhere().principals(100, None).await.unwrap().items {
+            if account.request_id == STAND_IN {
+                let delete = client.delete_item().table_name(tables::PEOPLE).key("pk", s("principals"));
+                delete.key("sk", s(account.value.id.as_str())).send().await.unwrap();
+            }
+        }
     }
 
     pub(crate) async fn approve(&self, id: &str, by: &str, held: &[Role]) -> Result<Carried, PeopleError> {
@@ -148,7 +200,9 @@ impl Staff {
     pub(crate) async fn onboard(&self, person: &str, held: &[Role]) -> Option<OneTimeCode> {
         let asked = self.request(&newcomer(person, held), "some-maker").await.unwrap();
         self.approve(&asked.request.id, manager_of(person), &[]).await.unwrap();
-        self.approve(&asked.request.id, "some-admin", &[Role::Admin]).await.unwrap().ticket
+        let approved = self.approve(&asked.request.id, "some-admin", &[Role::Admin]).await.unwrap();
+        self.without_stand_ins().await;
+        approved.ticket
     }
 
     /// Hands out a second factor for that ticket.

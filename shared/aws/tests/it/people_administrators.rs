@@ -1,6 +1,7 @@
 //! The bootstrap administrator, and when it has done its work; the last administrator.
 
-use engine_core::access::request::{Capacity, Wanted};
+use engine_aws::people::{NewRequest, PeopleError};
+use engine_core::access::request::{ApprovalError, Capacity, Wanted};
 use engine_core::access::{BOOTSTRAP, PrincipalState, Role};
 use engine_test_support::keys::actor_key;
 use engine_test_support::wire::Wire;
@@ -143,4 +144,49 @@ async fn an_elevation_to_admin_makes_no_administrator() {
     staff.grant("ben", Wanted::Elevation { roles: roles(&[Role::Admin]), hours: 1 }).await;
     assert_eq!(staff.people.administrators().await.unwrap().value.people(), 1);
     assert!(staff.bootstrap_open().await);
+}
+
+#[tokio::test]
+async fn who_awaits_a_new_factor_administers_again_once_it_is_proved() {
+    let staff = Staff::empty().await;
+    staff.enrolled("ada", &[Role::Admin]).await;
+    staff.enrolled("ben", &[Role::Admin]).await;
+    let approved = staff.grant("ben", Wanted::ReEnrolment).await;
+    let held = staff.people.administrators().await.unwrap().value;
+    assert_eq!((held.people(), held.contains(&account("ben"))), (1, false));
+    let last = staff.people.disable_principal(&account("ada"), "leaves", &author("ben"), staff.now).await;
+    assert!(conflict(last).contains("the last administrator"), "the other one could not administer");
+    staff.issue("ben", &approved.ticket.unwrap()).await.unwrap();
+    staff.prove("ben").await.unwrap();
+    assert!(staff.people.administrators().await.unwrap().value.contains(&account("ben")));
+}
+
+#[tokio::test]
+async fn the_last_administrator_does_not_lose_their_factor() {
+    let staff = Staff::empty().await;
+    staff.enrolled("ada", &[Role::Admin]).await;
+    let asked = staff.ask("ada", Wanted::ReEnrolment).await.unwrap();
+    staff.approve(&asked.id, "owner", &[Role::Admin]).await.unwrap();
+    let last = staff.approve(&asked.id, "officer", &[Role::Security]).await;
+    assert!(conflict(last).contains("the last administrator"));
+    assert!(staff.people.person(&person_id("ada")).await.unwrap().value.enrolled.is_some());
+}
+
+#[tokio::test]
+async fn the_bootstrap_administrator_asks_for_accounts_only_and_approves_nothing() {
+    let staff = Staff::with(&[("dana", &[Role::Operations])]).await;
+    for wanted in [
+        Wanted::RoleGrant { roles: roles(&[Role::Admin]) },
+        Wanted::Elevation { roles: roles(&[Role::Admin]), hours: 1 },
+        Wanted::ReEnrolment,
+    ] {
+        let kind = wanted.kind();
+        let new = NewRequest { subject: account("dana"), wanted, justification: "is on call".to_owned() };
+        let (by, now) = (author(BOOTSTRAP), staff.now);
+        let asked = staff.people.request_access(&new, &party(BOOTSTRAP), &by, now).await.map(drop);
+        assert!(matches!(asked, Err(PeopleError::Approval(ApprovalError::OnboardingOnly))), "{kind}");
+    }
+    let asked = staff.ask("dana", Wanted::RoleGrant { roles: roles(&[Role::Admin]) }).await.unwrap();
+    let approved = staff.approve(&asked.id, BOOTSTRAP, &[Role::Admin]).await.map(drop);
+    assert!(matches!(approved, Err(PeopleError::Approval(ApprovalError::Capacity))));
 }

@@ -103,6 +103,7 @@ async fn a_factor_is_not_enrolled_that_was_replaced_while_its_code_was_judged() 
 #[tokio::test]
 async fn re_enrolment_needs_two_approvers_and_ends_the_old_factor() {
     let staff = Staff::empty().await;
+    staff.enrolled("zoe", &[Role::Admin]).await;
     staff.enrolled("dana", &[Role::Admin]).await;
     let asked = staff.ask("dana", Wanted::ReEnrolment).await.unwrap();
     for person in ["dana", "other"] {

@@ -173,6 +173,7 @@ async fn of_two_approvals_at_once_one_is_lost_and_neither_is_overwritten() {
     let staff = Staff::empty().await;
     let asked = staff.request(&newcomer("dana", &[Role::Operations]), "maker").await.unwrap();
     let id = asked.request.id.clone();
+    staff.stand_in(&party("owner"), &[Role::Admin]).await;
     let judged = staff.judge(&id, &party("manager"), &[]).await.unwrap();
     let first = staff.people.approve(&judged, "test", &author("manager"), staff.now).await.unwrap();
     let (other, client, now) = (staff.elsewhere(), staff.dynamo.client_on(&Wire::default()), staff.now);
@@ -193,6 +194,76 @@ async fn of_two_approvals_at_once_one_is_lost_and_neither_is_overwritten() {
     staff.approve(&asked.request.id, "manager", &[]).await.unwrap();
     assert_eq!(staff.account("dana").await.value.state, PrincipalState::Active);
     assert_eq!(staff.entries().await.len(), 3, "the lost approval left no entry");
+}
+
+/// Onboards `dana` up to the manager's approval; answers the request's id.
+async fn half_approved(staff: &Staff) -> String {
+    let asked = staff.request(&newcomer("dana", &[Role::Operations]), "maker").await.unwrap();
+    staff.approve(&asked.request.id, "manager", &[]).await.unwrap();
+    asked.request.id
+}
+
+/// Disables an account on a connection of its own.
+async fn disable(staff: &Staff, person: &str) {
+    let people = staff.elsewhere();
+    let disabled = people.disable_principal(&account(person), "left", &author("hr"), staff.now).await.unwrap();
+    disabled.commit(&staff.dynamo.client_on(&Wire::default())).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_approval_is_lost_where_its_approver_was_disabled_before_it_was_written() {
+    let staff = Staff::empty().await;
+    let id = half_approved(&staff).await;
+    let judged = staff.judge(&id, &party("owner"), &[Role::Admin]).await.unwrap();
+    let prepared = staff.people.approve(&judged, "test", &author("owner"), staff.now).await.unwrap();
+    disable(&staff, "owner").await;
+    assert!(conflict(staff.commit(prepared).await).contains("owner@example.com"));
+    assert_eq!(staff.account("dana").await.value.state, PrincipalState::Requested);
+    assert_eq!(refused(staff.judge(&id, &party("owner"), &[Role::Admin]).await), ApprovalError::Capacity);
+}
+
+#[tokio::test]
+async fn the_last_approval_is_lost_where_an_earlier_approver_was_disabled_before_it_was_written() {
+    let staff = Staff::empty().await;
+    let id = half_approved(&staff).await;
+    let judged = staff.judge(&id, &party("owner"), &[Role::Admin]).await.unwrap();
+    let prepared = staff.people.approve(&judged, "test", &author("owner"), staff.now).await.unwrap();
+    disable(&staff, "manager").await;
+    assert!(conflict(staff.commit(prepared).await).contains("manager@example.com"));
+    assert_eq!(staff.account("dana").await.value.state, PrincipalState::Requested);
+}
+
+#[tokio::test]
+async fn the_approval_of_who_was_disabled_since_does_not_count_at_the_last_one() {
+    let staff = Staff::empty().await;
+    let id = half_approved(&staff).await;
+    disable(&staff, "manager").await;
+    let last = staff.approve(&id, "owner", &[Role::Admin]).await;
+    assert!(conflict(last).contains("manager@example.com, who approved as manager, could not any more"));
+    assert_eq!(staff.account("dana").await.value.state, PrincipalState::Requested);
+}
+
+#[tokio::test]
+async fn the_approval_of_who_lost_the_role_since_does_not_count_at_the_last_one() {
+    let staff = Staff::empty().await;
+    let asked = staff.request(&newcomer("dana", &[Role::Operations]), "maker").await.unwrap();
+    staff.approve(&asked.request.id, "owner", &[Role::Admin, Role::Auditor]).await.unwrap();
+    let by = author("hr");
+    let removed = staff.people.remove_role(&account("owner"), Role::Admin, "moves", &by, staff.now).await.unwrap();
+    staff.commit(removed).await.unwrap();
+    let last = staff.approve(&asked.request.id, "manager", &[]).await;
+    assert!(conflict(last).contains("owner@example.com, who approved as system_owner, could not any more"));
+}
+
+#[tokio::test]
+async fn who_approves_holds_the_role_at_that_moment_whatever_the_caller_was_seen_to_hold() {
+    let staff = Staff::empty().await;
+    let asked = staff.request(&newcomer("dana", &[Role::Operations]), "maker").await.unwrap();
+    let owner = party("owner");
+    staff.stand_in(&owner, &[Role::Auditor]).await;
+    let seen = crate::people::roles(&[Role::Admin]);
+    let approver = engine_aws::people::Approver { by: &owner, roles: &seen, capacity: None };
+    assert_eq!(refused(staff.people.judge(&asked.request.id, approver, staff.now).await), ApprovalError::Capacity);
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ async fn a_role_is_reviewed_with_what_it_permits_and_a_lost_race_says_so() {
 #[tokio::test]
 async fn a_position_that_no_page_gave_is_refused() {
     let staff = Staff::empty().await;
-    for after in ["", "x", "x y", "q z"] {
+    for after in ["", "x", "x y", "q z", "p ", "p a/b", "p svc-risk-batch", "s risk", "s svc-risk-batch#"] {
         assert!(staff.people.access_review(10, Some(after), staff.now).await.unwrap().is_none(), "{after:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Service accounts: approved by security, with least permissions, ended at once.
 
-use engine_aws::people::{NewServiceAccount, PeopleError};
+use engine_aws::people::{Judged, NewServiceAccount, PeopleError, Reservation};
 use engine_core::access::request::ApprovalError;
 use engine_core::access::review::Decision;
 use engine_core::access::service_account::ServiceAccountState;
@@ -39,8 +39,13 @@ impl Staff {
 
     async fn create_service(&self, request: &AccessRequest, hash: &KeyHash) -> Result<(), PeopleError> {
         let judged = self.judge(&request.id, &party("officer"), &[Role::Security]).await?;
-        let by = author("officer");
-        let created = self.people.create_service_account(&judged, hash, &actor_key(), &by, self.now).await?;
+        let reserved = self.people.reserve(&judged, self.now).await?;
+        self.create_under(&judged, &reserved, hash).await
+    }
+
+    async fn create_under(&self, judged: &Judged, reserved: &Reservation, hash: &KeyHash) -> Result<(), PeopleError> {
+        let (key, by) = (actor_key(), author("officer"));
+        let created = self.people.create_service_account(judged, reserved, hash, &key, &by, self.now).await?;
         self.commit(created).await?;
         Ok(())
     }
@@ -120,7 +125,8 @@ async fn a_review_is_kept_and_is_the_last_one_of_its_account() {
     let by = author("officer");
     for decision in [Decision::Reduce, Decision::Keep] {
         let reviewed =
-            staff.people.review_service_account(&name(), decision, "looked at it", &by, staff.now).await.unwrap();
+            staff.people.review_service_account(&name(), decision, "looked at it", "officer", &by, staff.now).await;
+        let reviewed = reviewed.unwrap();
         staff.commit(reviewed).await.unwrap();
     }
     let held = staff.people.service_account(&name()).await.unwrap().unwrap();
@@ -128,18 +134,31 @@ async fn a_review_is_kept_and_is_the_last_one_of_its_account() {
     assert!(held.hashes.admit(&hash(1)), "a review leaves the credential alone");
     assert_eq!(staff.people.reviews(NAME).await.unwrap().len(), 2);
     assert_eq!(staff.entries_of("service_account.review").await.len(), 2);
+    let (keep, by) = (Decision::Keep, author("owner"));
+    let own = staff.people.review_service_account(&name(), keep, "it is mine", "owner", &by, staff.now).await.map(drop);
+    assert!(matches!(own, Err(PeopleError::Approval(ApprovalError::Subject))), "nobody reviews what they answer for");
 }
 
 #[tokio::test]
-async fn a_request_being_carried_out_is_reserved_for_two_minutes() {
+async fn a_name_is_reserved_for_two_minutes_whichever_request_it_is_made_for_and_then_for_good() {
     let mut staff = Staff::empty().await;
-    let asked = staff.ask_for_service(&new(&["rates:view"])).await.unwrap();
-    let judged = staff.judge(&asked.id, &party("officer"), &[Role::Security]).await.unwrap();
-    staff.people.reserve(&judged, staff.now).await.unwrap();
-    assert!(conflict(staff.people.reserve(&judged, staff.now).await).contains("is being carried out"));
+    let first = staff.ask_for_service(&new(&["rates:view"])).await.unwrap();
+    let second = staff.ask_for_service(&new(&["keys:read"])).await.unwrap();
+    let first = staff.judge(&first.id, &party("officer"), &[Role::Security]).await.unwrap();
+    let second = staff.judge(&second.id, &party("other-officer"), &[Role::Security]).await.unwrap();
+    let overtaken = staff.people.reserve(&first, staff.now).await.unwrap();
+    for judged in [&first, &second] {
+        assert!(conflict(staff.people.reserve(judged, staff.now).await).contains("is being made"));
+    }
     staff.now += jiff::SignedDuration::from_mins(2);
-    staff.people.reserve(&judged, staff.now).await.unwrap();
-    staff.create_service(&asked, &hash(1)).await.unwrap();
-    staff.now += jiff::SignedDuration::from_mins(2);
-    conflict(staff.people.reserve(&judged, staff.now).await);
+    let reserved = staff.people.reserve(&second, staff.now).await.unwrap();
+    // The second one's credential is in its place by now: the first one's hash would admit nobody.
+    assert!(conflict(staff.create_under(&first, &overtaken, &hash(1)).await).contains("by somebody else"));
+    staff.create_under(&second, &reserved, &hash(2)).await.unwrap();
+    assert!(staff.people.service_account(&name()).await.unwrap().unwrap().hashes.admit(&hash(2)));
+    staff.now += jiff::SignedDuration::from_hours(24);
+    assert!(
+        conflict(staff.people.reserve(&first, staff.now).await).contains(NAME),
+        "nothing overwrites a used credential"
+    );
 }

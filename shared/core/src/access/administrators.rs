@@ -50,6 +50,14 @@ impl Administrators {
         (!next.active.is_empty() || self.active.is_empty()).then_some(next)
     }
 
+    /// Without all accounts of a person; `None` if that would leave nobody who administers.
+    #[must_use]
+    pub fn without_person(&self, person: &PersonId) -> Option<Self> {
+        let mut next = self.clone();
+        next.active.retain(|(held, _)| held != person);
+        (!next.active.is_empty() || self.active.is_empty()).then_some(next)
+    }
+
     /// Whether the account is one of them.
     #[must_use]
     pub fn contains(&self, account: &PrincipalId) -> bool {
@@ -79,6 +87,16 @@ mod tests {
         let two = with(&with(&Administrators::default(), "p-1", "a"), "p-2", "b");
         let one = two.without(&PrincipalId::parse("a").unwrap()).unwrap();
         assert_eq!((one.people(), one.bootstrap_open()), (1, false));
+    }
+
+    #[test]
+    fn a_person_leaves_with_all_accounts_unless_nobody_else_administers() {
+        let one = with(&with(&Administrators::default(), "p-1", "a"), "p-1", "b");
+        let two = with(&one, "p-2", "c");
+        let person = PersonId::parse("p-1").unwrap();
+        let left = two.without_person(&person).unwrap();
+        assert_eq!((left.people(), left.contains(&PrincipalId::parse("c").unwrap())), (1, true));
+        assert_eq!(one.without_person(&person), None);
     }
 
     #[test]

@@ -74,7 +74,8 @@ pub struct RefusalWindow {
     pub window_start: Timestamp,
     /// Refusals in it.
     pub count: u64,
-    /// Keyed references of the addresses they came from, the first [`LISTED_ADDRESSES`].
+    /// The network addresses they came from, the first [`LISTED_ADDRESSES`]. Of the record only the entry's body has them,
+    /// which can be taken away.
     pub addresses: BTreeSet<String>,
 }
 

@@ -77,12 +77,13 @@ text_id!(
 );
 
 text_id!(
-    /// A person's id, from the company's register of people: 3 to 64 of `A-Z a-z 0-9 . _ -`. Two accounts of one person share it.
+    /// A person's id, from the company's register of people: 3 to 64 of `a-z 0-9 . _ -`. Two accounts of one person share it, so there is
+    /// one spelling: no capitals.
     PersonId,
     PersonIdError,
-    "must be 3 to 64 letters, digits, '.', '_' or '-'",
+    "must be 3 to 64 lower-case letters, digits, '.', '_' or '-'",
     |text| {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
         (3..=64).contains(&text.len()) && text.bytes().all(allowed)
     }
 );
@@ -224,7 +225,7 @@ mod tests {
         for bad in ["", "svc-x-y", "a b", "ä", "a/b", "a#b", &"x".repeat(129)] {
             assert_eq!(PrincipalId::parse(bad), Err(PrincipalIdError), "{bad}");
         }
-        for bad in ["", "ab", "a@b", &"x".repeat(65)] {
+        for bad in ["", "ab", "a@b", "P-100", "p-100\u{df}", &"x".repeat(65)] {
             assert_eq!(PersonId::parse(bad), Err(PersonIdError), "{bad}");
         }
     }

@@ -40,6 +40,16 @@ impl Capacity {
         }
     }
 
+    /// The role that whoever has the capacity holds, where it comes of one.
+    #[must_use]
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Self::SystemOwner => Some(Role::Admin),
+            Self::Security => Some(Role::Security),
+            Self::Manager | Self::Bootstrap => None,
+        }
+    }
+
     /// The capacity of that name, if one can claim it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -237,6 +247,9 @@ pub enum ApprovalError {
     /// The approver does not have the capacity, or no such approval is missing.
     #[error("no approval is missing that this person can give")]
     Capacity,
+    /// The bootstrap administrator asks for something else than an account for a person.
+    #[error("the bootstrap administrator asks for accounts of people only")]
+    OnboardingOnly,
 }
 
 impl AccessRequest {
@@ -269,6 +282,10 @@ impl AccessRequest {
         now: Timestamp,
     ) -> Result<Self, ApprovalError> {
         self.open(now)?;
+        // Whoever holds its credentials is a person already, and would count twice.
+        if by.person_id == BOOTSTRAP {
+            return Err(ApprovalError::Capacity);
+        }
         if by.person_id == self.maker.person_id {
             return Err(ApprovalError::Maker);
         }
@@ -280,9 +297,7 @@ impl AccessRequest {
         }
         let holds = |needed: &Capacity| match needed {
             Capacity::Manager => self.manager.as_ref().is_some_and(|manager| manager.as_str() == by.person_id),
-            Capacity::SystemOwner => roles.contains(&Role::Admin),
-            Capacity::Security => roles.contains(&Role::Security),
-            Capacity::Bootstrap => false,
+            _ => needed.role().is_some_and(|role| roles.contains(&role)),
         };
         let missing = self.missing();
         let filled =
@@ -374,6 +389,18 @@ mod tests {
         assert_eq!(refused(&onboarding(), "newcomer"), ApprovalError::Subject);
         let half = request(Wanted::ReEnrolment).approve(&party("owner"), &admin, None, now()).unwrap();
         assert_eq!(refused(&half, "owner"), ApprovalError::SamePerson);
+    }
+
+    #[test]
+    fn the_bootstrap_administrator_is_nobodys_second_person() {
+        let everything = roles(&Role::ALL);
+        let named = AccessRequest { manager: Some(PersonId::parse(BOOTSTRAP).unwrap()), ..onboarding() };
+        for request in
+            [named, request(Wanted::RoleGrant { roles: roles(&[Role::Admin]) }), request(Wanted::ReEnrolment)]
+        {
+            let refused = request.approve(&party(BOOTSTRAP), &everything, None, now());
+            assert_eq!(refused, Err(ApprovalError::Capacity), "{}", request.wanted.kind());
+        }
     }
 
     #[test]

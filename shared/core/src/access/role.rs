@@ -29,6 +29,11 @@ pub const DEFINED_ON: &str = "2026-11-24";
 /// What money moves by. Segregation of duties: no role of this table may hold a permission of these kinds.
 pub const MONEY: [&str; 2] = ["release:", "allowlist:"];
 
+/// What the administrator that the stack starts with may do while it may act: bring people in, and nothing that would make
+/// it a second person beside the one who holds its credentials. It decides on no request.
+pub const BOOTSTRAP_PERMISSIONS: [Permission; 3] =
+    [Permission::PrincipalsRead, Permission::PrincipalsWrite, Permission::RequestsRead];
+
 impl Role {
     /// Every role.
     pub const ALL: [Self; 6] =
@@ -170,6 +175,18 @@ mod tests {
             |permission: &Permission| permission.as_str().ends_with(":read") || permission.as_str().ends_with(":view");
         let own = Permission::FactorEnrol;
         assert!(Role::Auditor.permissions().iter().all(|permission| reads(permission) || *permission == own));
+    }
+
+    #[test]
+    fn the_bootstrap_administrator_brings_people_in_and_decides_nothing() {
+        let claimed = permitted(&BTreeSet::from([Role::Admin]));
+        assert!(BOOTSTRAP_PERMISSIONS.iter().all(|permission| claimed.contains(permission)), "its token claims admin");
+        for permission in BOOTSTRAP_PERMISSIONS {
+            assert!(
+                permission == Permission::PrincipalsWrite || permission.as_str().ends_with(":read"),
+                "{permission:?}"
+            );
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn log_access(context: &RequestContext, answer: &Answer, log: AccessLog<'_>)
                 event_type = event_type(problem).as_str(),
                 status = if failed { "FAILURE" } else { "SUCCESS" },
                 action = log.action,
-                resource = context.path.as_str(),
+                resource = context.resource.as_str(),
                 request_id = context.request_id.as_str(),
                 correlation_id = context.correlation_id.as_deref(),
                 actor.type = log.actor.map(|(kind, _)| kind.as_str()),

@@ -20,7 +20,7 @@ pub fn security_event(context: &RequestContext, event: SecurityEvent<'_>) {
         event_type = EventType::SecurityEvent.as_str(),
         status = "FAILURE",
         action = event.action,
-        resource = context.path.as_str(),
+        resource = context.resource.as_str(),
         request_id = context.request_id.as_str(),
         correlation_id = context.correlation_id.as_deref(),
         actor.ref = event.actor,

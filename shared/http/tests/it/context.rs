@@ -20,6 +20,14 @@ fn the_id_is_ours_the_address_the_gateways_and_the_path_without_a_stage() {
 }
 
 #[test]
+fn a_credential_in_the_path_is_there_for_routing_and_nowhere_else() {
+    let path = format!("/admin/api-keys/bre_live_AAAAAAAAAAAA_{}", "x".repeat(49));
+    let context = RequestContext::new(&gateway_request(&json!({ "path": path })), now(), [7; 10]);
+    assert_eq!(context.path, path);
+    assert_eq!(context.resource, "/admin/api-keys/bre_live_AAAAAAAAAAAA_***");
+}
+
+#[test]
 fn correlation_ids_that_could_mislead_are_dropped() {
     let longest = "a".repeat(64);
     let too_long = "a".repeat(65);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use engine_aws::guard::Guard;
-use engine_http::failures::Failures;
+use engine_http::failures::{Failed, Failures};
 use engine_http::logging::{JsonLines, LevelFilter};
 use engine_http::{Code, Problem, RequestContext};
 use engine_test_support::clock::ManualClock;
@@ -144,4 +144,31 @@ async fn over_the_limit_a_process_writes_no_more_for_the_source_whatever_names_i
         rig.fail(&from("192.0.2.1", 11), None, Problem::not_authenticated()).await;
     }
     assert_eq!(rig.dynamo.wire().sent().into_iter().collect::<Vec<_>>(), [("UpdateItem".to_owned(), 1)], "ten seconds");
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_keeps_no_refusal_waiting() {
+    for action in ["UpdateItem", "GetItem", "PutItem"] {
+        let rig = Rig::start().await;
+        rig.dynamo.wire().silence(action);
+        let (at, limit) = (from("192.0.2.1", 0), std::time::Duration::from_secs(10));
+        let refused = tokio::time::timeout(limit, rig.fail(&at, Some("key#k"), Problem::not_authenticated())).await;
+        assert_eq!(refused.expect("an answer").code, Code::NotAuthenticated, "{action}");
+        let told = rig.security_events();
+        assert_eq!((told.len(), &told[0]["action"]), (1, &json!("failures.count")), "{action}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_nobody_s_counts_as_any_other_and_is_not_told() {
+    let rig = Rig::start().await;
+    for number in 0..=LIMIT {
+        let context = from(&format!("192.0.2.{number}"), 0);
+        let failed = Failed { counted: Some("k1:ab"), named: None };
+        let refused = rig.failures.refused_for(&context, "token.issue", failed, Problem::not_authenticated()).await;
+        assert_eq!(refused.code == Code::TooManyFailures, number >= LIMIT);
+    }
+    let told = rig.security_events();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["actor"], json!({"ip": "192.0.2.5"}));
 }

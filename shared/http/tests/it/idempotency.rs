@@ -1,9 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use engine_core::audit::{ActorRef, ActorType};
 use engine_http::Caller;
 use engine_http::idempotency::Repeatable;
-use lambda_http::{Body, Request};
+use lambda_http::{Body, Request, RequestExt};
 
 use crate::context;
 
@@ -36,6 +36,33 @@ fn a_key_is_bound_to_whoever_used_it() {
     // The end of a name cannot pass for the start of a key.
     let other = Repeatable::read(&request(&[b"rder-42"]), &context(), &caller("danao")).unwrap().unwrap();
     assert_ne!(read("dana"), other);
+}
+
+#[test]
+fn a_key_is_bound_to_the_query_in_whatever_order_it_comes() {
+    let read = |query: &[(&str, &[&str])]| {
+        let query: HashMap<String, Vec<String>> = query
+            .iter()
+            .map(|(name, values)| ((*name).to_owned(), values.iter().map(|value| (*value).to_owned()).collect()))
+            .collect();
+        let request = request(&[b"order-42"]).with_query_string_parameters(query);
+        Repeatable::read(&request, &context(), &caller("dana")).unwrap().unwrap()
+    };
+    let one = read(&[("reason", &["leaked"]), ("note", &["x"])]);
+    assert_eq!(one, read(&[("note", &["x"]), ("reason", &["leaked"])]));
+    for other in [
+        &[][..],
+        &[("reason", ["leaked"].as_slice())],
+        &[("reason", &["left"]), ("note", &["x"])],
+        &[("reason", &["x"]), ("note", &["leaked"])],
+        &[("reason", &["leaked", "x"]), ("note", &["x"])],
+        &[("reasonleaked", &[""]), ("note", &["x"])],
+    ] {
+        assert_ne!(one, read(other), "{other:?}");
+    }
+    assert_ne!(read(&[("a", &["1", "2"])]), read(&[("a", &["2", "1"])]));
+    assert_eq!(read(&[]), Repeatable::read(&request(&[b"order-42"]), &context(), &caller("dana")).unwrap().unwrap());
+    assert!(!format!("{one:?}").contains("leaked"), "it may be a secret");
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn context() -> RequestContext {
         source_address: Some("192.0.2.1".into()),
         method: "POST".into(),
         path: "/api/v1/calculate-locate".into(),
+        resource: "/api/v1/calculate-locate".into(),
         now: now(),
     }
 }

@@ -1,6 +1,6 @@
 //! An issuer's public keys: a JWK Set (RFC 7517), reduced to the signature keys that tokens are verified with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
@@ -35,12 +35,6 @@ pub enum KeySetError {
     /// Not a JSON object with an array `keys` of objects, or with a member given twice.
     #[error("not a JWK Set")]
     NotAKeySet,
-    /// Two usable keys have the same id.
-    #[error("a key id is repeated")]
-    RepeatedKeyId,
-    /// Nothing in it verifies a signature.
-    #[error("the key set has no usable key")]
-    NoUsableKey,
 }
 
 /// The bytes are not a P-256 public key in DER, or the key id is empty or too long.
@@ -144,7 +138,8 @@ impl PublicKey {
 
 impl KeySet {
     /// Reads a JWK Set and keeps its usable keys: public, for signatures, with a key id, on P-256 (ES256), Ed25519
-    /// (`EdDSA`) or RSA of at least 2048 bits (RS256).
+    /// (`EdDSA`) or RSA of at least 2048 bits (RS256). A set without any is how an issuer withdraws them all. Of keys with
+    /// one id none is kept: nobody could tell which of them is meant.
     pub fn from_jwks(text: &str) -> Result<Self, KeySetError> {
         if text.len() > LONGEST_SET {
             return Err(KeySetError::TooLong);
@@ -154,15 +149,16 @@ impl KeySet {
             return Err(KeySetError::NotAKeySet);
         }
         let set: Listed = serde_json::from_str(text).map_err(|_| KeySetError::NotAKeySet)?;
-        let mut keys = BTreeMap::new();
+        let (mut keys, mut repeated) = (BTreeMap::new(), BTreeSet::new());
         for jwk in set.keys {
             let Some(key_id) = jwk.text("kid").filter(|id| is_key_id(id)) else { continue };
             let Some(key) = PublicKey::from_jwk(&jwk) else { continue };
             if keys.insert(key_id.to_owned(), key).is_some() {
-                return Err(KeySetError::RepeatedKeyId);
+                repeated.insert(key_id.to_owned());
             }
         }
-        if keys.is_empty() { Err(KeySetError::NoUsableKey) } else { Ok(Self(keys)) }
+        keys.retain(|key_id, _| !repeated.contains(key_id));
+        Ok(Self(keys))
     }
 
     /// The set as a JWK Set of nothing but the usable keys, sorted by key id: the same keys give the same text.
@@ -178,9 +174,14 @@ impl KeySet {
         self.0.contains_key(key_id)
     }
 
-    /// How many keys the set has; at least 1.
+    /// Whether the set has no key, so that nothing verifies.
     #[must_use]
-    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many keys the set has.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
