@@ -110,3 +110,22 @@ async fn a_repeated_approval_shows_no_ticket_again() {
     let again = call.send().await.expect(200);
     assert_eq!((&again["ticket"], &again["code"]), (&json!(null), &"already_issued".into()));
 }
+
+#[tokio::test]
+async fn who_approves_has_the_roles_that_the_account_holds_and_the_token_claims() {
+    let admin = Admin::start().await;
+    let alice = admin.named("alice", &["admin"]).await;
+    let otto = admin.named("otto", &["operations"]).await;
+    let bob = admin.named("bob", &["admin", "operations"]).await;
+    admin.named("dana", &["operations"]).await;
+    let body = json!({ "roles": ["security"], "justification": "joins the security team" });
+    let id = admin.ask(&alice, &at("dana", "/roles"), &body).await;
+    let path = format!("/admin/requests/{id}/approve");
+    let more = admin.token(&otto.id, &["admin", "operations"]);
+    let claimed = admin.call("POST", &path).bearer(&more).body(&json!({})).send().await;
+    claimed.problem(403, "approval_not_allowed");
+    let less = admin.token(&bob.id, &["operations"]);
+    let unclaimed = admin.call("POST", &path).bearer(&less).body(&json!({})).send().await;
+    unclaimed.problem(403, "approval_not_allowed");
+    admin.approve(&bob, &id).await.expect(200);
+}

@@ -407,3 +407,24 @@ async fn no_code_and_no_successors_secret_is_in_the_tables() {
         }
     }
 }
+
+#[tokio::test]
+async fn unfreezing_and_a_claim_code_have_their_entries() {
+    let (fixture, key, _) = offered().await;
+    let claimed = fixture.claim(&key).await.unwrap();
+    fixture.freeze(&claimed.freeze_code).await.unwrap();
+    fixture.unfreeze(claimed.issued.api_key.id()).await.unwrap();
+    let entries = fixture.entries("api_key.unfreeze").await;
+    assert_eq!(entries.len(), 1);
+    assert_eq!(
+        (&entries[0].1["details"]["state"], &entries[0].1["details"]["version"]),
+        (&"CLAIMED".into(), &3.into())
+    );
+    let (fixture, key) = Fixture::with_key(60).await;
+    fixture.verified_contact().await;
+    fixture.emergency_rotate(key.id()).await.unwrap();
+    fixture.claim_code(key.id()).await.unwrap();
+    let entries = fixture.entries("api_key.claim_code.create").await;
+    assert_eq!(entries.len(), 1);
+    assert_eq!(&entries[0].1["details"]["key_id"], key.id().as_str());
+}

@@ -123,3 +123,19 @@ async fn what_does_not_exist_is_not_found() {
     let asked = staff.ask("nobody", grant(&[Role::Auditor])).await;
     assert!(matches!(asked, Err(PeopleError::Store(engine_aws::Error::NotFound(_)))));
 }
+
+#[tokio::test]
+async fn what_was_prepared_before_an_account_was_disabled_does_not_bring_it_back() {
+    let staff = Staff::with(&[("dana", &[Role::Operations, Role::Security])]).await;
+    let by = author("officer");
+    let removed =
+        staff.people.remove_role(&account("dana"), Role::Security, "not needed", &by, staff.now).await.unwrap();
+    let asked = staff.ask("dana", elevation(&[Role::Auditor], 1)).await.unwrap();
+    let judged = staff.judge(&asked.id, &crate::people::party("owner"), &[Role::Admin]).await.unwrap();
+    let elevated = staff.people.approve(&judged, "test", &author("owner"), staff.now).await.unwrap();
+    let disabled = staff.people.disable_principal(&account("dana"), "left", &by, staff.now).await.unwrap();
+    staff.commit(disabled).await.unwrap();
+    let (removed, elevated) = (staff.commit(removed).await, staff.commit(elevated).await);
+    assert_eq!(staff.account("dana").await.value.state, PrincipalState::Disabled);
+    assert!(conflict(removed).contains("dana") && conflict(elevated).contains("dana"));
+}

@@ -162,3 +162,22 @@ async fn a_name_is_reserved_for_two_minutes_whichever_request_it_is_made_for_and
         "nothing overwrites a used credential"
     );
 }
+
+#[tokio::test]
+async fn a_review_that_meets_the_end_of_the_account_does_not_bring_it_back() {
+    let staff = Staff::empty().await;
+    let asked = staff.ask_for_service(&new(&["rates:view"])).await.unwrap();
+    staff.create_service(&asked, &hash(1)).await.unwrap();
+    let by = author("officer");
+    let review = staff
+        .people
+        .review_service_account(&name(), Decision::Keep, "looked at it", "officer", &by, staff.now)
+        .await
+        .unwrap();
+    let disabled = staff.people.disable_service_account(&name(), "unused", &by, staff.now).await.unwrap();
+    staff.commit(disabled).await.unwrap();
+    assert!(conflict(staff.commit(review).await).contains(NAME));
+    let held = staff.people.service_account(&name()).await.unwrap().unwrap();
+    assert_eq!((held.value.state, held.version), (ServiceAccountState::Disabled, 2));
+    assert!(staff.entries_of("service_account.review").await.is_empty());
+}

@@ -169,6 +169,16 @@ mod tests {
     }
 
     #[test]
+    fn under_another_key_the_same_actor_has_another_reference() {
+        let key = |letter: &str| {
+            SecretKey::from_document(&format!(r#"{{"current":"k1","k1":"{}"}}"#, letter.repeat(64))).unwrap()
+        };
+        let reference = |letter| key(letter).actor_ref(ActorType::Staff, "dana@example.com");
+        assert_ne!(reference("a"), reference("b"));
+        assert_eq!(reference("a"), reference("a"));
+    }
+
+    #[test]
     fn a_commitment_opens_with_its_salt_alone() {
         let key = SecretKey::from_document(DOCUMENT).unwrap();
         let commitment = key.commitment("ticker", "AAPL");
