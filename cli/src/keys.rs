@@ -57,7 +57,7 @@ pub(crate) struct KeysArguments {
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
     /// Issue a key to a client; it is shown once and kept nowhere
-    Create(CreateArguments),
+    Create(NewKeyArguments),
     /// List keys
     List(ListKeysArguments),
     /// Show a key's metadata and use
@@ -78,23 +78,24 @@ enum KeysCommand {
     Freeze(FreezeArguments),
 }
 
+/// A key as it is asked for.
 #[derive(Debug, Args)]
-struct CreateArguments {
+pub(crate) struct NewKeyArguments {
     /// Id of an existing client
     #[arg(long)]
-    client_id: String,
+    pub(crate) client_id: String,
     /// Requests a minute: 60, 300 or 1000
     #[arg(long, value_name = "60|300|1000")]
-    rate_limit: u64,
+    pub(crate) rate_limit: u64,
     /// Days until the key ends, 1 to 90
     #[arg(long, value_name = "DAYS")]
-    expiry_days: u64,
+    pub(crate) expiry_days: u64,
     /// Tickers that the key may see, at most 50 [default: all]
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
-    tickers: Option<Vec<String>>,
+    pub(crate) tickers: Option<Vec<String>>,
     /// What the key may do: fees:calculate, rates:view [default: both]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    permissions: Option<Vec<String>>,
+    pub(crate) permissions: Option<Vec<String>>,
 }
 
 #[derive(Debug, Args)]
@@ -198,8 +199,8 @@ fn key() -> Result<Credential, Error> {
     Ok(Credential::ApiKey(input::variable(API_KEY)?.ok_or(Error::NoKey)?))
 }
 
-async fn create(api: &Api, new: CreateArguments) -> Result<Exit, Error> {
-    let CreateArguments { client_id, rate_limit, expiry_days, tickers, permissions } = new;
+async fn create(api: &Api, new: NewKeyArguments) -> Result<Exit, Error> {
+    let NewKeyArguments { client_id, rate_limit, expiry_days, tickers, permissions } = new;
     let body = given(json!({
         "client_id": client_id,
         "rate_limit": rate_limit,

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::keys::NewKeyArguments;
 use crate::stack::{Stack, StackArguments, now};
 use crate::{input, show};
 
@@ -39,21 +40,8 @@ enum KeysCommand {
 
 #[derive(Debug, Args)]
 struct CreateArguments {
-    /// Id of an existing client
-    #[arg(long)]
-    client_id: String,
-    /// Requests a minute: 60, 300 or 1000
-    #[arg(long, value_name = "60|300|1000")]
-    rate_limit: u64,
-    /// Days until the key ends, 1 to 90
-    #[arg(long, value_name = "DAYS")]
-    expiry_days: u64,
-    /// Tickers that the key may see, at most 50 [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "A,B")]
-    tickers: Option<Vec<String>>,
-    /// What the key may do: fees:calculate, rates:view [default: both]
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    permissions: Option<Vec<String>>,
+    #[command(flatten)]
+    new: NewKeyArguments,
     /// The stack's `EnvironmentName`, which is part of the key
     #[arg(long, env = "ENGINE_ENVIRONMENT", default_value = "live", value_name = "NAME")]
     environment: String,
@@ -87,15 +75,8 @@ struct ShowArguments {
 pub(super) async fn run(stack: &StackArguments, arguments: KeysArguments) -> Result<Exit, Error> {
     let (directory, author) = Stack::find(stack).await?.directory().await?;
     match arguments.command {
-        KeysCommand::Create(CreateArguments {
-            client_id,
-            rate_limit,
-            expiry_days,
-            tickers,
-            permissions,
-            environment,
-            json,
-        }) => {
+        KeysCommand::Create(CreateArguments { new, environment, json }) => {
+            let NewKeyArguments { client_id, rate_limit, expiry_days, tickers, permissions } = new;
             let new = NewKey { client_id, rate_limit, expiry_days, permissions, tickers, environment };
             let prepared = directory.create_key(&new, &author, now()).await?;
             show_issued(&directory.commit(prepared).await?, json)

@@ -19,6 +19,7 @@ pub mod market;
 pub mod notices;
 pub mod objects;
 pub mod people;
+mod read;
 pub mod secrets;
 pub mod terms;
 mod transact;

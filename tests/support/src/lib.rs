@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, clippy::must_use_candidate)] // tests fail by panicking
 
+pub mod answer;
 pub mod clock;
 pub mod dynamo;
 pub mod issuer;

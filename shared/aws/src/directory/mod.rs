@@ -17,7 +17,6 @@ mod rotation;
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::KeysAndAttributes;
 use engine_core::access::{ClientId, KeyId};
 use engine_core::audit::SecretKey;
 use engine_core::field::FieldError;
@@ -27,7 +26,7 @@ use crate::change::Prepared;
 use crate::item::{Item, s};
 use crate::key_item::{self, Held};
 use crate::terms::TermsStore;
-use crate::{Error, transact};
+use crate::{Error, read};
 
 pub use claims::Claimed;
 pub use client_item::{ClientRecord, ClientStatus};
@@ -98,31 +97,11 @@ impl Directory {
     }
 
     async fn get(&self, table: &str, key: Item) -> Result<Option<Item>, Error> {
-        let got = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true).send().await;
-        got.map(|got| got.item).map_err(|error| Error::unavailable("dynamodb:GetItem", &error))
+        read::get(&self.client, table, key).await
     }
 
-    /// The items with these keys, at most 100, in no order. One that does not exist is not among them.
     async fn get_all(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
-        let (mut keys, mut items, mut retry) = (keys, Vec::new(), 0);
-        while !keys.is_empty() {
-            if retry > transact::RETRIES {
-                let cause = format!("{} items were left unread", keys.len());
-                return Err(Error::Unavailable { operation: "dynamodb:BatchGetItem", cause });
-            }
-            if retry > 0 {
-                transact::pause(retry - 1).await;
-            }
-            retry += 1;
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let wanted = wanted.map_err(|error| Error::corrupt("keys to read", error))?;
-            let got = self.client.batch_get_item().request_items(table, wanted).send().await;
-            let got = got.map_err(|error| Error::unavailable("dynamodb:BatchGetItem", &error))?;
-            items.extend(got.responses.unwrap_or_default().remove(table).unwrap_or_default());
-            let unread = got.unprocessed_keys.unwrap_or_default().remove(table);
-            keys = unread.map(|unread| unread.keys).unwrap_or_default();
-        }
-        Ok(items)
+        read::get_all(&self.client, table, keys).await
     }
 
     /// The key with that id, and what it is conditioned on.

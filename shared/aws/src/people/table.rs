@@ -1,7 +1,7 @@
 //! Records in the table: where each is, how it is written, and how lists are read.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,7 +9,7 @@ use super::{People, Versioned};
 use crate::change::Change;
 use crate::directory::Page;
 use crate::item::{Item, n, number, s, string};
-use crate::{Error, transact};
+use crate::{Error, read, transact};
 
 /// Partitions of the table.
 pub(super) const PRINCIPALS: &str = "principals";
@@ -70,32 +70,13 @@ pub(super) struct Listing<'a> {
 impl People {
     /// The item at that place, as of everything written before.
     pub(super) async fn item(&self, pk: &str, sk: &str) -> Result<Option<Item>, Error> {
-        let got = self.client.get_item().table_name(&self.table).set_key(Some(key(pk, sk))).consistent_read(true);
-        got.send().await.map(|got| got.item).map_err(|error| Error::unavailable("dynamodb:GetItem", &error))
+        read::get(&self.client, &self.table, key(pk, sk)).await
     }
 
     /// The items at those places of one partition, at most 100, in no order. One that does not exist is not among them.
     pub(super) async fn items<'a>(&self, pk: &str, sks: impl IntoIterator<Item = &'a str>) -> Result<Vec<Item>, Error> {
-        let mut keys: Vec<_> = sks.into_iter().map(|sk| key(pk, sk)).collect();
-        let (mut items, mut retry) = (Vec::new(), 0);
-        while !keys.is_empty() {
-            if retry > transact::RETRIES {
-                let cause = format!("{} items were left unread", keys.len());
-                return Err(Error::Unavailable { operation: "dynamodb:BatchGetItem", cause });
-            }
-            if retry > 0 {
-                transact::pause(retry - 1).await;
-            }
-            retry += 1;
-            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-            let wanted = wanted.map_err(|error| Error::corrupt("keys to read", error))?;
-            let got = self.client.batch_get_item().request_items(&self.table, wanted).send().await;
-            let got = got.map_err(|error| Error::unavailable("dynamodb:BatchGetItem", &error))?;
-            items.extend(got.responses.unwrap_or_default().remove(&self.table).unwrap_or_default());
-            let unread = got.unprocessed_keys.unwrap_or_default().remove(&self.table);
-            keys = unread.map(|unread| unread.keys).unwrap_or_default();
-        }
-        Ok(items)
+        let keys = sks.into_iter().map(|sk| key(pk, sk)).collect();
+        read::get_all(&self.client, &self.table, keys).await
     }
 
     /// One page of a partition. The next one goes on after its last sort key.
