@@ -111,20 +111,27 @@ struct TerminateArguments {
     reason: String,
 }
 
+/// What a client pays, and by which day count.
 #[derive(Debug, Args)]
-struct TermsArguments {
+pub(crate) struct FeeArguments {
     /// Markup on the borrow cost, in percent: 5 is five percent
     #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    markup: String,
+    pub(crate) markup: String,
     /// FLAT (an amount of money) or PERCENTAGE (of the position value)
     #[arg(long)]
-    fee_type: String,
+    pub(crate) fee_type: String,
     /// The transaction fee: money, or percent
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
-    fee_amount: String,
+    pub(crate) fee_amount: String,
     /// ACT/365F or ACT/360 [default: ACT/365F]
     #[arg(long)]
-    day_count: Option<String>,
+    pub(crate) day_count: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct TermsArguments {
+    #[command(flatten)]
+    fees: FeeArguments,
     /// Why these terms, for who approves them
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     justification: String,
@@ -174,10 +181,10 @@ struct VerifyContactArguments {
 impl TermsArguments {
     /// The terms and why, beside what else is asked for.
     fn beside(self, mut body: Value) -> Value {
-        body["markup_percentage"] = self.markup.into();
-        body["fee_type"] = self.fee_type.into();
-        body["fee_amount"] = self.fee_amount.into();
-        body["day_count"] = self.day_count.into();
+        body["markup_percentage"] = self.fees.markup.into();
+        body["fee_type"] = self.fees.fee_type.into();
+        body["fee_amount"] = self.fees.fee_amount.into();
+        body["day_count"] = self.fees.day_count.into();
         body["justification"] = self.justification.into();
         given(body)
     }

@@ -7,6 +7,7 @@ use engine_core::field::Fields;
 use engine_core::time::rfc3339;
 use serde_json::{Map, Value, json};
 
+use crate::clients::FeeArguments;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::show;
@@ -78,18 +79,8 @@ struct ShowArguments {
 
 #[derive(Debug, Args)]
 struct TermsArguments {
-    /// Markup on the borrow cost, in percent: 5 is five percent
-    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true)]
-    markup: String,
-    /// FLAT (an amount of money) or PERCENTAGE (of the position value)
-    #[arg(long)]
-    fee_type: String,
-    /// The transaction fee: money, or percent
-    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
-    fee_amount: String,
-    /// ACT/365F or ACT/360 [default: ACT/365F]
-    #[arg(long)]
-    day_count: Option<String>,
+    #[command(flatten)]
+    fees: FeeArguments,
     /// RFC 3339 time from which the terms apply, not in the past [default: now]
     #[arg(long, value_name = "TIME")]
     effective_from: Option<String>,
@@ -98,10 +89,10 @@ struct TermsArguments {
 impl TermsArguments {
     fn fields(&self) -> Fields {
         let given = [
-            ("markup_percentage", Some(&self.markup)),
-            ("fee_type", Some(&self.fee_type)),
-            ("fee_amount", Some(&self.fee_amount)),
-            ("day_count", self.day_count.as_ref()),
+            ("markup_percentage", Some(&self.fees.markup)),
+            ("fee_type", Some(&self.fees.fee_type)),
+            ("fee_amount", Some(&self.fees.fee_amount)),
+            ("day_count", self.fees.day_count.as_ref()),
             ("effective_from", self.effective_from.as_ref()),
         ];
         Fields::from_pairs(given.into_iter().filter_map(|(name, value)| Some((name, value?.as_str()))))

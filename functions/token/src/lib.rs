@@ -20,7 +20,7 @@ use engine_aws::secrets::SecretStore;
 use engine_core::audit::{ActorRef, ActorType, Event, SecretKey};
 use engine_http::context::RequestContext;
 use engine_http::failures::{Failed, Failures};
-use engine_http::logging::{AccessLog, EventType, log_access, request_span};
+use engine_http::logging::{AccessLog, log_access, request_span};
 use engine_http::problem::{Code, Problem};
 use engine_http::response::into_response;
 use engine_http::route::{Access, Route, Routes};
@@ -57,7 +57,6 @@ pub struct Clients {
 /// Issues tokens.
 pub struct TokenIssuer {
     people: People,
-    guard: Guard,
     failures: Failures,
     step_up: StepUp,
     signer: TokenSigner,
@@ -79,10 +78,9 @@ impl TokenIssuer {
         let factors = FactorCipher::new(kms.clone(), "");
         Self {
             failures: Failures::new(guard.clone()),
-            step_up: StepUp::new(guard.clone(), people.clone(), factors, secrets, &settings.totp_secret),
+            step_up: StepUp::new(guard, people.clone(), factors, secrets, &settings.totp_secret),
             signer: TokenSigner::new(kms, &settings.token_key),
             people,
-            guard,
             audit,
             actor_key,
             settings,
@@ -155,17 +153,8 @@ impl TokenIssuer {
                 return problem.into();
             }
         }
-        self.close_refusals(context).await;
-        refused
-    }
-
-    /// Closes windows of refusals that are over: who refuses sees to it that they get into the record.
-    async fn close_refusals(&self, context: &RequestContext) {
         let author = nobody(&self.actor_key, FUNCTION, &context.request_id);
-        if let Err(error) = self.guard.close_refusals(&self.audit, &author, context.now).await {
-            // The window stays open for the next one to come by.
-            let event_type = EventType::Audit.as_str();
-            tracing::error!(event_type, status = "FAILURE", action = "refusals.close", %error, "a window stays open");
-        }
+        self.failures.close_windows(&self.audit, &author, context.now).await;
+        refused
     }
 }
