@@ -51,7 +51,7 @@ pub enum FieldValue {
     /// A query parameter, which has no type of its own.
     Parameter(String),
     /// JSON `true` or `false`.
-    Boolean,
+    Boolean(bool),
     /// A JSON object, as its literal text.
     Object(String),
     /// A JSON array, as its literal text.
@@ -65,7 +65,8 @@ impl FieldValue {
         let text = raw.get();
         Ok(match text.as_bytes().first() {
             Some(b'n') => Self::Null,
-            Some(b't' | b'f') => Self::Boolean,
+            Some(b't') => Self::Boolean(true),
+            Some(b'f') => Self::Boolean(false),
             Some(b'{') => Self::Object(text.to_owned()),
             Some(b'[') => Self::Array(text.to_owned()),
             Some(b'"') => Self::Text(serde_json::from_str(text)?),
@@ -287,6 +288,30 @@ impl<'a> FieldReader<'a> {
         (values.len() == items.len()).then_some(values)
     }
 
+    /// The strings of [`FieldReader::texts`], or one string alone.
+    pub fn text_or_texts<T, E: fmt::Display>(
+        &mut self,
+        field: &str,
+        most: usize,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        match self.fields.get(field) {
+            FieldValue::Text(_) | FieldValue::Parameter(_) => self.text(field, parse).map(|value| vec![value]),
+            _ => self.texts(field, most, parse),
+        }
+    }
+
+    /// JSON `true` or `false`.
+    pub fn boolean(&mut self, field: &str) -> Option<bool> {
+        match self.fields.get(field) {
+            FieldValue::Boolean(value) => Some(*value),
+            other => {
+                self.refuse(field, absent_or(other, "must be true or false"));
+                None
+            }
+        }
+    }
+
     /// Refuses fields that are not among `known`: what the caller meant by one would go unheeded.
     pub fn unknown(&mut self, known: &[&str]) {
         let fields = self.fields;
@@ -338,7 +363,7 @@ mod tests {
         assert_eq!(fields.get("c"), &FieldValue::Text("0.1".into()));
         assert_eq!(fields.get("d"), &FieldValue::Array("[1]".into()));
         assert_eq!(fields.get("e"), &FieldValue::Null);
-        assert_eq!(fields.get("f"), &FieldValue::Boolean);
+        assert_eq!(fields.get("f"), &FieldValue::Boolean(true));
         assert_eq!(fields.get("g"), &FieldValue::Missing);
     }
 
@@ -372,6 +397,26 @@ mod tests {
         let errors = reader.finish(Some(())).unwrap_err();
         let names: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(names, ["positions[3].a", "positions[3].b", "positions[3].c", "positions[3].d"]);
+    }
+
+    #[test]
+    fn one_string_may_stand_for_a_list_of_one_where_the_field_says_so() {
+        let fields = Fields::from_json(r#"{"one": "a", "more": ["a", "b"], "bad": 1}"#).unwrap();
+        let mut reader = FieldReader::new(&fields);
+        let any = |text: &str| Ok::<_, String>(text.to_owned());
+        assert_eq!(reader.text_or_texts("one", 2, any), Some(vec!["a".to_owned()]));
+        assert_eq!(reader.text_or_texts("more", 2, any), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(reader.text_or_texts("bad", 2, any), None);
+        assert_eq!(reader.finish(Some(())).unwrap_err().len(), 1);
+    }
+
+    #[test]
+    fn a_boolean_is_no_string_and_no_number() {
+        let fields = Fields::from_json(r#"{"yes": true, "no": false, "text": "true", "one": 1}"#).unwrap();
+        let mut reader = FieldReader::new(&fields);
+        let read = ["yes", "no", "text", "one", "absent"].map(|field| reader.boolean(field));
+        assert_eq!(read, [Some(true), Some(false), None, None, None]);
+        assert_eq!(reader.finish(Some(())).unwrap_err().len(), 3);
     }
 
     #[test]

@@ -62,6 +62,8 @@ permissions! {
     AccessReviewDecide = "access_review:decide";
     /// Enrol one's own second factor.
     FactorEnrol = "factor:enrol";
+    /// Search the audit log, export evidence.
+    EvidenceRead = "evidence:read";
 }
 
 impl Permission {

@@ -14,7 +14,13 @@ use crate::{hex, time::rfc3339};
 /// Version of the header's format.
 const HEADER_VERSION: u32 = 1;
 /// Partitions of each minute, so that no one partition takes every write.
-const SHARDS: u8 = 64;
+pub const SHARDS: u8 = 64;
+
+/// The partition of a minute's shard, `2026-11-22T03:27#07`. Seconds of `minute` do not matter.
+#[must_use]
+pub fn partition(minute: Timestamp, shard: u8) -> String {
+    format!("{}#{shard:02}", minute.strftime("%Y-%m-%dT%H:%M"))
+}
 
 /// An entry's id: a UUIDv7 (RFC 9562), whose time says in which partition the entry is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,8 +51,7 @@ impl EntryId {
     /// The partition that holds the entry: its minute and one of 64 shards, `2026-11-22T03:27#07`.
     #[must_use]
     pub fn partition(self) -> String {
-        let shard = self.0.as_bytes()[15] % SHARDS;
-        format!("{}#{shard:02}", self.time().strftime("%Y-%m-%dT%H:%M"))
+        partition(self.time(), self.0.as_bytes()[15] % SHARDS)
     }
 }
 
@@ -78,6 +83,24 @@ pub enum ActorType {
 }
 
 impl ActorType {
+    /// Every type.
+    pub const ALL: [Self; 8] = [
+        Self::Client,
+        Self::System,
+        Self::Staff,
+        Self::ServiceAccount,
+        Self::Bootstrap,
+        Self::Contact,
+        Self::Anonymous,
+        Self::Operator,
+    ];
+
+    /// The type of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The type's name in bodies and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

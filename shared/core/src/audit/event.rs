@@ -116,6 +116,26 @@ events! {
     ImportQuarantine = "import.quarantine";
     /// A market data file was refused whole.
     ImportRefuse = "import.refuse";
+    /// The sealed log was searched.
+    AuditSearch = "audit.search";
+    /// The proof of one entry was read.
+    AuditProofShow = "audit.proof.show";
+    /// An item of the audit table was written over or removed, or is no entry.
+    AuditTamper = "audit.tamper";
+    /// Entries of the audit table were written back from the sealed log.
+    AuditRestore = "audit.restore";
+    /// What the log holds of one day.
+    ControlTotal = "control.total";
+    /// Evidence was asked for.
+    EvidenceRequest = "evidence.request";
+    /// The state of an export was read, and where its bundle is.
+    EvidenceShow = "evidence.show";
+    /// A bundle was made, or could not be.
+    EvidenceExport = "evidence.export";
+    /// A signing key came into the key register.
+    KeyRegister = "key.register";
+    /// The retention of a log group was set back to the policy.
+    RetentionRepair = "retention.repair";
 }
 
 impl fmt::Display for Event {

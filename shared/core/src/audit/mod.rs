@@ -6,6 +6,6 @@ mod event;
 mod reference;
 
 pub use canonical::{CanonicalError, canonical_json};
-pub use entry::{Actor, ActorType, Body, Chunk, Draft, Entry, EntryId, Header};
+pub use entry::{Actor, ActorType, Body, Chunk, Draft, Entry, EntryId, Header, SHARDS, partition};
 pub use event::{Event, Outcome};
 pub use reference::{ActorRef, Commitment, Reference, SecretKey, SecretKeyError};

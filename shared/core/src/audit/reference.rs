@@ -1,5 +1,6 @@
 //! References that link entries without saying to whom: keyed actor references and openable commitments.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -33,11 +34,21 @@ pub struct SecretKeyError;
 impl SecretKey {
     /// Reads the current version out of the secret's document.
     pub fn from_document(document: &str) -> Result<Self, SecretKeyError> {
-        let members: std::collections::BTreeMap<String, Zeroizing<String>> =
+        Self::versions_from_document(document).map(|(current, _)| current)
+    }
+
+    /// Reads every version out of the secret's document: the current one, and the others by name. Records made under an old one
+    /// are found by it alone.
+    pub fn versions_from_document(document: &str) -> Result<(Self, Vec<Self>), SecretKeyError> {
+        let mut members: BTreeMap<String, Zeroizing<String>> =
             serde_json::from_str(document).map_err(|_| SecretKeyError)?;
-        let version = members.get("current").ok_or(SecretKeyError)?.to_string();
-        let secret = members.get(&version).filter(|secret| secret.len() >= MIN_KEY_LENGTH).ok_or(SecretKeyError)?;
-        Ok(Self { secret: secret.clone(), version })
+        let current = members.remove("current").ok_or(SecretKeyError)?.to_string();
+        let secret = members.remove(&current).ok_or(SecretKeyError)?;
+        let long_enough = |(version, secret): (String, Zeroizing<String>)| {
+            if secret.len() >= MIN_KEY_LENGTH { Ok(Self { version, secret }) } else { Err(SecretKeyError) }
+        };
+        let others = members.into_iter().map(long_enough).collect::<Result<_, _>>()?;
+        Ok((long_enough((current, secret))?, others))
     }
 
     /// HMAC-SHA256 under this key over `kind`, a zero byte and `value`.
@@ -187,6 +198,16 @@ mod tests {
         assert_eq!(Commitment::from_stored("AAPL".into(), &commitment.salt()), Some(commitment.clone()));
         assert_ne!(commitment.reference(), key.commitment("client", "AAPL").reference());
         assert_eq!(Commitment::from_stored("AAPL".into(), "c2hvcnQ="), None);
+    }
+
+    #[test]
+    fn every_version_can_be_read_and_the_current_one_is_told_apart() {
+        let (current, others) = SecretKey::versions_from_document(DOCUMENT).unwrap();
+        let names: Vec<_> = others.iter().map(|key| key.version.as_str()).collect();
+        assert_eq!((current.version.as_str(), names), ("k2", vec!["k1"]));
+        let old = SecretKey::from_document(r#"{"current":"k1","k1":"0000000000000000000000000000000000000000000"}"#);
+        assert_eq!(others[0].commitment("client", "demo"), old.unwrap().commitment("client", "demo"));
+        assert_ne!(others[0].commitment("client", "demo"), current.commitment("client", "demo"));
     }
 
     #[test]
