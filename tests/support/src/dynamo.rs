@@ -26,6 +26,10 @@ pub mod tables {
     pub const ISSUERS: &str = "issuers";
     /// Counters of step-up and of failures, and what may happen only once: `pk`.
     pub const GUARD: &str = "guard";
+    /// The sealed log's head, batches, index and search rows: `pk`, `sk`.
+    pub const LOG: &str = "log";
+    /// Exports of evidence: `pk`.
+    pub const EXPORTS: &str = "exports";
 }
 
 /// An embedded DynamoDB; it ends with the value.
@@ -53,6 +57,8 @@ impl Dynamo {
             (tables::PEOPLE, true),
             (tables::ISSUERS, false),
             (tables::GUARD, false),
+            (tables::LOG, true),
+            (tables::EXPORTS, false),
         ] {
             create_table(&client, name, sorted).await;
         }
@@ -66,15 +72,7 @@ impl Dynamo {
 
     /// A client of a second process, with a wire of its own.
     pub fn client_on(&self, wire: &Wire) -> Client {
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::for_tests())
-            .endpoint_url(&self.endpoint)
-            .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(1)))
-            .interceptor(wire.clone())
-            .build();
-        Client::from_conf(config)
+        client_at(&self.endpoint, wire)
     }
 
     /// The wire that [`Dynamo::client`] sends on.
@@ -87,6 +85,19 @@ impl Drop for Dynamo {
     fn drop(&mut self) {
         self.server.abort();
     }
+}
+
+/// A client of what answers at `endpoint`.
+pub(crate) fn client_at(endpoint: &str, wire: &Wire) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::for_tests())
+        .endpoint_url(endpoint)
+        .retry_config(RetryConfig::standard().with_initial_backoff(std::time::Duration::from_millis(1)))
+        .interceptor(wire.clone())
+        .build();
+    Client::from_conf(config)
 }
 
 async fn create_table(client: &Client, name: &str, sorted: bool) {

@@ -7,7 +7,8 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    Ed25519KeyPair, KeyPair,
 };
 use aws_sdk_kms::Client;
 use engine_aws::clock::random_bytes;
@@ -21,11 +22,14 @@ const KEY_ID_LENGTH: usize = 36;
 const ENCRYPT_LIMIT: usize = 4096;
 /// Most bytes that `Decrypt` takes.
 const CIPHERTEXT_LIMIT: usize = 6144;
+/// Most bytes that `Sign` takes of a message that was not hashed.
+const RAW_LIMIT: usize = 4096;
 
 #[derive(Debug)]
 enum Key {
     Symmetric([u8; 32]),
     Pair { pair: EcdsaKeyPair, spec: &'static str, usage: &'static str },
+    Ed25519(Ed25519KeyPair),
 }
 
 /// A KMS with the keys that a test makes. Clones are the same one.
@@ -43,7 +47,12 @@ impl Kms {
 
     /// A client of it, which does not retry.
     pub fn client(&self) -> Client {
-        client!(aws_sdk_kms, Network::new(&self.keys, &self.control))
+        self.client_on(&self.control)
+    }
+
+    /// A client of a second process, with faults of its own.
+    pub fn client_on(&self, control: &Control) -> Client {
+        client!(aws_sdk_kms, Network::new(&self.keys, control))
     }
 
     /// Its calls by action (`Encrypt` …), and their faults.
@@ -59,6 +68,11 @@ impl Kms {
     /// Makes a key that signs on P-256; answers its ARN.
     pub fn signing_key(&self) -> String {
         self.key_pair("ECC_NIST_P256", "SIGN_VERIFY")
+    }
+
+    /// Makes a key that signs with Ed25519 (`ECC_NIST_EDWARDS25519`); answers its ARN.
+    pub fn ed25519_key(&self) -> String {
+        self.keys.add(Key::Ed25519(Ed25519KeyPair::generate().unwrap()))
     }
 
     /// Makes a key pair of that spec (`ECC_NIST_P256`, `ECC_NIST_P384`) for that usage; answers its ARN.
@@ -149,31 +163,53 @@ impl Keys {
     fn sign(&self, input: &Value) -> Result<Value, Refused> {
         let id = key_id(text(input, "KeyId")?);
         let algorithm = text(input, "SigningAlgorithm")?;
-        // KMS takes RAW for granted and hashes once more: a signature over the wrong thing, found only by who verifies.
-        if input["MessageType"].as_str() != Some("DIGEST") {
-            return Err(Refused::new("ValidationException", "this double signs digests: MessageType must say so"));
-        }
-        let digest = Digest::import_less_safe(&bytes(input, "Message")?, &SHA256);
-        let digest = digest.map_err(|_| Refused::new("ValidationException", "Digest is invalid length"))?;
+        let message = bytes(input, "Message")?;
         let signature = self.with(id, |key| match key {
             Key::Pair { pair, spec: "ECC_NIST_P256", usage: "SIGN_VERIFY" } if algorithm == "ECDSA_SHA_256" => {
-                Ok(pair.sign_digest(&digest).unwrap())
+                Ok(pair.sign_digest(&digest(input, &message)?).unwrap().as_ref().to_vec())
+            }
+            Key::Ed25519(pair) if algorithm == "ED25519_SHA_512" => {
+                Ok(pair.sign(raw(input, &message)?).as_ref().to_vec())
             }
             _ => Err(Refused::new("InvalidKeyUsageException", format!("{algorithm} is not for key {id}"))),
         })?;
-        Ok(json!({"KeyId": arn(id), "Signature": blob(signature.as_ref()), "SigningAlgorithm": algorithm}))
+        Ok(json!({"KeyId": arn(id), "Signature": blob(&signature), "SigningAlgorithm": algorithm}))
     }
 
     fn public_key(&self, input: &Value) -> Result<Value, Refused> {
         let id = key_id(text(input, "KeyId")?);
-        self.with(id, |key| match key {
-            Key::Pair { pair, spec, usage } => {
-                let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
-                Ok(json!({"KeyId": arn(id), "PublicKey": blob(der.as_ref()), "KeySpec": spec, "KeyUsage": usage}))
-            }
-            Key::Symmetric(_) => Err(Refused::new("UnsupportedOperationException", "the key is symmetric")),
+        self.with(id, |key| {
+            let (der, spec, usage): (PublicKeyX509Der<'_>, _, _) = match key {
+                Key::Pair { pair, spec, usage } => (pair.public_key().as_der().unwrap(), *spec, *usage),
+                Key::Ed25519(pair) => (pair.public_key().as_der().unwrap(), "ECC_NIST_EDWARDS25519", "SIGN_VERIFY"),
+                Key::Symmetric(_) => {
+                    return Err(Refused::new("UnsupportedOperationException", "the key is symmetric"));
+                }
+            };
+            Ok(json!({"KeyId": arn(id), "PublicKey": blob(der.as_ref()), "KeySpec": spec, "KeyUsage": usage}))
         })
     }
+}
+
+/// The digest that is to be signed.
+fn digest(input: &Value, message: &[u8]) -> Result<Digest, Refused> {
+    // KMS takes RAW for granted and hashes once more: a signature over the wrong thing, found only by who verifies.
+    if input["MessageType"].as_str() != Some("DIGEST") {
+        return Err(Refused::new("ValidationException", "this double signs digests: MessageType must say so"));
+    }
+    let digest = Digest::import_less_safe(message, &SHA256);
+    digest.map_err(|_| Refused::new("ValidationException", "Digest is invalid length"))
+}
+
+/// The message that is to be signed whole: pure Ed25519 has no digest to be handed in its place.
+fn raw<'a>(input: &Value, message: &'a [u8]) -> Result<&'a [u8], Refused> {
+    if !matches!(input["MessageType"].as_str(), None | Some("RAW")) {
+        return Err(Refused::new("ValidationException", "ED25519_SHA_512 requires MessageType RAW"));
+    }
+    if !(1..=RAW_LIMIT).contains(&message.len()) {
+        return Err(Refused::new("ValidationException", "the length of the message"));
+    }
+    Ok(message)
 }
 
 fn key_id(named: &str) -> &str {
@@ -194,7 +230,9 @@ fn context(input: &Value) -> Vec<u8> {
 fn gcm(key: &Key) -> Result<LessSafeKey, Refused> {
     match key {
         Key::Symmetric(key) => Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).unwrap())),
-        Key::Pair { .. } => Err(Refused::new("InvalidKeyUsageException", "the key is not for encryption")),
+        Key::Pair { .. } | Key::Ed25519(_) => {
+            Err(Refused::new("InvalidKeyUsageException", "the key is not for encryption"))
+        }
     }
 }
 

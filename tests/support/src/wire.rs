@@ -14,6 +14,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
+use crate::life::Life;
+
 /// What a test does between two calls of the code that it tests.
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -40,6 +42,7 @@ impl Storable for Answer {
 
 #[derive(Default)]
 struct State {
+    life: Life,
     sent: BTreeMap<String, usize>,
     failing: BTreeMap<String, usize>,
     answers: BTreeMap<String, VecDeque<Answer>>,
@@ -59,6 +62,27 @@ impl std::fmt::Debug for State {
 pub struct Wire(Arc<Mutex<State>>);
 
 impl Wire {
+    /// One whose requests count in `life`, with those to the other services that the same process calls.
+    pub fn of(life: &Life) -> Self {
+        Self(Arc::new(Mutex::new(State { life: life.clone(), ..State::default() })))
+    }
+
+    /// Lets `requests` more requests through, whatever their action, and fails every one after them before it reaches
+    /// the service: the process was killed.
+    pub fn die_after(&self, requests: usize) {
+        self.life().die_after(requests);
+    }
+
+    /// Ends [`Wire::die_after`].
+    pub fn revive(&self) {
+        self.life().revive();
+    }
+
+    /// The life that the requests count in.
+    pub fn life(&self) -> Life {
+        self.0.lock().unwrap().life.clone()
+    }
+
     /// Requests sent since the last [`Wire::reset`], by action (`PutItem` …).
     pub fn sent(&self) -> BTreeMap<String, usize> {
         self.0.lock().unwrap().sent.clone()
@@ -110,6 +134,10 @@ impl Intercept for Wire {
     ) -> Result<(), BoxError> {
         let target = context.request().headers().get("x-amz-target").unwrap_or_default();
         let action = target.rsplit('.').next().unwrap_or_default().to_owned();
+        if !self.life().spend() {
+            *self.0.lock().unwrap().sent.entry(action.clone()).or_default() += 1;
+            return Err(format!("{action} of a process that has ended").into());
+        }
         let hook = self.0.lock().unwrap().hooks.remove(&action);
         if let Some(hook) = hook {
             hook();
