@@ -3,15 +3,52 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
-use engine_core::audit::{Entry, EntryId};
+use engine_core::audit::{Entry, EntryId, partition};
+use jiff::Timestamp;
 
-use crate::Error;
-use crate::item::Item;
+use crate::item::{self, Item};
 use crate::transact::{self, Failed};
+use crate::{Error, read};
 
 /// Longest body piece in one item, in bytes. An item may have 400 KB (409,600 bytes) with its names and header.
 const CHUNK_BYTES: usize = 380_000;
+/// Most items that DynamoDB reads by key in one request.
+const READ_BATCH: usize = 100;
 const NEVER_WRITTEN: &str = "attribute_not_exists(pk)";
+
+/// What an item of the table is, by its keys alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// An entry, or the first piece of one.
+    Entry(EntryId),
+    /// A later piece of an entry whose body is longer than one item may be.
+    Piece(EntryId),
+    /// Nothing that the engine writes.
+    Foreign,
+}
+
+impl Place {
+    /// Reads an item's keys. An entry outside its own partition is foreign: nobody would find it there.
+    #[must_use]
+    pub fn of(partition: &str, sort_key: &str) -> Self {
+        let (id, ordinal) = sort_key.split_once('#').map_or((sort_key, None), |(id, ordinal)| (id, Some(ordinal)));
+        let id = EntryId::parse(id).filter(|read| read.to_string() == id && read.partition() == partition);
+        match (id, ordinal) {
+            (Some(id), None) => Self::Entry(id),
+            (Some(id), Some(ordinal)) if is_ordinal(ordinal) => Self::Piece(id),
+            _ => Self::Foreign,
+        }
+    }
+}
+
+/// What one partition holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PartitionIds {
+    /// Ids of entries, in order.
+    pub entries: Vec<EntryId>,
+    /// Sort keys of items that are no part of any entry.
+    pub foreign: Vec<String>,
+}
 
 /// Appends entries and reads them back.
 #[derive(Clone, Debug)]
@@ -90,6 +127,63 @@ impl AuditLog {
             .collect()
     }
 
+    /// The ids in one shard (of [`engine_core::audit::SHARDS`]) of a minute, as of everything written before.
+    pub async fn partition_ids(&self, minute: Timestamp, shard: u8) -> Result<PartitionIds, Error> {
+        let partition = partition(minute, shard);
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :partition")
+            .expression_attribute_values(":partition", item::s(&partition))
+            .projection_expression("sk")
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = PartitionIds::default();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| Error::unavailable("dynamodb:Query", &error))?;
+            let sort_key = item::string(&item, "sk")?;
+            match Place::of(&partition, sort_key) {
+                Place::Entry(id) => found.entries.push(id),
+                Place::Piece(_) => {}
+                Place::Foreign => found.foreign.push(sort_key.to_owned()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The entries with these ids, however many, in no order; `None` for an id whose items are not what was appended.
+    /// An id without items is left out.
+    pub async fn read_all(&self, ids: &[EntryId]) -> Result<Vec<(EntryId, Option<Entry>)>, Error> {
+        let mut entries = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(READ_BATCH) {
+            let keys = ids.iter().map(|id| {
+                Item::from([("pk".to_owned(), item::s(id.partition())), ("sk".to_owned(), item::s(sort_key(*id, 0)))])
+            });
+            for item in read::get_all(&self.client, &self.table, keys.collect()).await? {
+                let id = item::parsed(&item, "sk", |text| EntryId::parse(text).ok_or("no entry id"))?;
+                let text = |name| item::string(&item, name).map(str::to_owned);
+                let entry = match (item::number::<usize>(&item, "chunks"), text("header"), text("body")) {
+                    (Ok(1), Ok(header), Ok(body)) => Entry::from_stored(id, header, body),
+                    (Ok(_), Ok(_), Ok(_)) => self.read_if_whole(id).await?,
+                    _ => None,
+                };
+                entries.push((id, entry));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The entry with that id; `None` where its items are not what was appended, or are gone.
+    pub async fn read_if_whole(&self, id: EntryId) -> Result<Option<Entry>, Error> {
+        match self.read(id).await {
+            Err(Error::Corrupt { .. }) => Ok(None),
+            read => read,
+        }
+    }
+
     /// The entry with that id, checked against its own digest.
     pub async fn read(&self, id: EntryId) -> Result<Option<Entry>, Error> {
         let mut pages = self
@@ -135,4 +229,8 @@ fn own_bytes(entry: &Entry, stored: Option<&Item>) -> Result<(), Error> {
 /// The id itself for the first item, so that one key finds it; the id and an ordinal for the rest.
 fn sort_key(id: EntryId, ordinal: usize) -> String {
     if ordinal == 0 { id.to_string() } else { format!("{id}#{ordinal:02}") }
+}
+
+fn is_ordinal(text: &str) -> bool {
+    text.len() == 2 && text != "00" && text.bytes().all(|byte| byte.is_ascii_digit())
 }

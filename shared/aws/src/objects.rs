@@ -67,3 +67,50 @@ impl ObjectStore {
         Ok(PutObject { etag, version: put.version_id })
     }
 }
+
+/// A bucket whose objects are working copies: each can be made again, and may be overwritten or gone.
+#[derive(Clone, Debug)]
+pub struct WorkBucket {
+    store: ObjectStore,
+    bucket: String,
+}
+
+impl WorkBucket {
+    /// The bucket of that name.
+    #[must_use]
+    pub fn new(client: Client, bucket: impl Into<String>) -> Self {
+        Self { store: ObjectStore::new(client), bucket: bucket.into() }
+    }
+
+    /// The bucket's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The bytes of an object; `None` where there is none.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        match self.store.get(&self.bucket, key, None).await {
+            Ok(object) => Ok(Some(object.bytes)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts an object, over whatever is there.
+    pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), Error> {
+        self.store.put(&self.bucket, key, bytes).await.map(|_| ())
+    }
+
+    /// Every key under `prefix`, in byte order.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        let request = self.store.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+        let mut pages = request.into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Error::unavailable("s3:ListObjectsV2", &error))?;
+            keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+        }
+        Ok(keys)
+    }
+}

@@ -33,6 +33,11 @@ impl SecretStore {
         SecretKey::from_document(&self.text(id).await?).map_err(|error| Error::corrupt("secret", error))
     }
 
+    /// Every version of the key in the secret with that name or ARN: the current one, and the others.
+    pub async fn key_versions(&self, id: &str) -> Result<(SecretKey, Vec<SecretKey>), Error> {
+        SecretKey::versions_from_document(&self.text(id).await?).map_err(|error| Error::corrupt("secret", error))
+    }
+
     /// Puts `value` into the secret with that name, made where there is none yet; answers its ARN.
     ///
     /// A secret that is there already was left by an attempt that was cut off: it keeps its key, description and tags,

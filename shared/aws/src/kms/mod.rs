@@ -1,14 +1,16 @@
-//! KMS: what seals second factors and contacts, and what signs tokens.
+//! KMS: what seals second factors and contacts, and what signs tokens and notes.
 //!
 //! Each sealed thing is bound to whose it is by its encryption context, so that a ciphertext moved to another record
 //! does not open there.
 
 mod contact;
 mod factor;
+mod note;
 mod token;
 
 pub use contact::ContactCipher;
 pub use factor::FactorCipher;
+pub use note::NoteSigner;
 pub use token::{TokenSigner, public_key};
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_aws::Error;
-use engine_aws::audit_log::AuditLog;
+use engine_aws::audit_log::{AuditLog, PartitionIds};
 use engine_core::audit::{Actor, ActorType, Body, Draft, Entry, EntryId, Event, Outcome};
 use engine_test_support::dynamo::{Dynamo, tables};
 use engine_test_support::keys::actor_key;
@@ -167,4 +167,60 @@ async fn a_long_entry_that_lost_an_item_is_not_read_as_an_entry() {
         client.delete_item().table_name(tables::AUDIT).set_key(Some(key)).send().await.unwrap();
         log.assert_altered(&format!("without item {lost}")).await;
     }
+}
+
+/// An entry of that moment, whose id ends with `last`, which says its shard.
+fn entry_at(time: &str, last: u8, text: &str) -> Entry {
+    let header = entry(text).read_header().unwrap();
+    let id = EntryId::new(at(time), [7, 7, 7, 7, 7, 7, 7, 7, 7, last]);
+    let header = serde_json::to_value(engine_core::audit::Header { id: id.to_string(), ..header }).unwrap();
+    let header = engine_core::audit::canonical_json(&header).unwrap();
+    Entry::from_stored(id, header, entry(text).body().to_owned()).unwrap()
+}
+
+#[tokio::test]
+async fn a_partition_tells_its_entries_once_each_and_what_is_none() {
+    let log = Log::start().await;
+    let minute = at("2026-01-15T21:30:00Z");
+    let one = entry_at("2026-01-15T21:30:01Z", 5, "a");
+    let three_items = entry_at("2026-01-15T21:30:59.999Z", 69, &"€".repeat(300_000));
+    let elsewhere = [entry_at("2026-01-15T21:30:01Z", 6, "b"), entry_at("2026-01-15T21:31:00Z", 5, "c")];
+    for entry in elsewhere.iter().chain([&one, &three_items]) {
+        log.log.append(entry).await.unwrap();
+    }
+    let (first, other) = (one.id(), elsewhere[0].id());
+    let foreign =
+        ["note".to_owned(), other.to_string(), format!("{first}#00"), format!("{first}#1"), format!("{first}#x1")];
+    for sort_key in &foreign {
+        let key = |text: &str| AttributeValue::S(text.to_owned());
+        log.overwrite(&[("pk".to_owned(), key("2026-01-15T21:30#05")), ("sk".to_owned(), key(sort_key))].into()).await;
+    }
+    let mut found = log.log.partition_ids(minute, 5).await.unwrap();
+    assert_eq!(found.entries, [one.id(), three_items.id()]);
+    found.foreign.sort();
+    let mut expected = foreign.to_vec();
+    expected.sort();
+    assert_eq!(found.foreign, expected);
+    assert_eq!(log.log.partition_ids(minute, 7).await.unwrap(), PartitionIds::default());
+}
+
+#[tokio::test]
+async fn many_entries_are_read_at_once_and_one_that_was_altered_hides_none_of_the_others() {
+    let log = Log::start().await;
+    let mut entries: Vec<_> = (0..150).map(|last| entry_at("2026-01-15T21:30:01Z", last, "a")).collect();
+    entries.push(entry_at("2026-01-15T21:30:02Z", 0, &"€".repeat(300_000)));
+    for entry in &entries {
+        log.log.append(entry).await.unwrap();
+    }
+    let mut altered = log.items().await.remove(3);
+    altered.insert("body".to_owned(), AttributeValue::S("{}".to_owned()));
+    log.overwrite(&altered).await;
+    let mut ids: Vec<_> = entries.iter().map(Entry::id).collect();
+    ids.push(entry_at("2026-01-15T21:30:03Z", 0, "never appended").id());
+    log.dynamo.wire().reset();
+    let mut read = log.log.read_all(&ids).await.unwrap();
+    assert_eq!(log.dynamo.wire().sent(), [("BatchGetItem".to_owned(), 2), ("Query".to_owned(), 1)].into());
+    read.sort_by_key(|(id, _)| *id);
+    let expected = entries.into_iter().enumerate().map(|(index, entry)| (entry.id(), (index != 3).then_some(entry)));
+    assert_eq!(read, expected.collect::<Vec<_>>());
 }

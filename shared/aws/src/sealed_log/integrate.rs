@@ -1,0 +1,326 @@
+//! Integrating: what was sequenced since the newest checkpoint becomes tiles, bundles, anchors, search rows, and a
+//! checkpoint over them.
+//!
+//! All of it follows from the batches, so two that do it at once write the same, and one that is killed anywhere leaves
+//! nothing that the next does not complete. Only the newest checkpoint is decided between them, by the table: it becomes
+//! that there before it is locked away, so that locked checkpoints grow in size and time alike, and the bucket is never
+//! ahead of the table.
+
+use engine_core::audit::{Event, Header, Outcome};
+use engine_core::merkle::{Checkpoint, Edge, SignedNote, StoredBody, open_checkpoint};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::batch::{self, Sealed, join};
+use super::bundle::FULL;
+use super::growth::{self, Growth};
+use super::read::{ClientAnchor, LogReader, SnapshotAnchor};
+use super::table::{MOST_WRITTEN, Moved, Newest, SequencedBatch};
+use super::{SealError, Sealer, names, search, sequence};
+use crate::Error;
+use crate::item::Item;
+
+/// The time between two checkpoints, at least: what is integrated meanwhile waits for the next.
+pub const MIN_CHECKPOINT_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
+/// Entries under one checkpoint more than under the one before, at most, but for the last batch of them: a run that takes
+/// longer than a function may would be begun again and again.
+pub const MOST_INTEGRATED: u64 = 32_768;
+/// Writes of search rows at once.
+const WRITES_AT_ONCE: usize = 8;
+
+/// How far the log was moved on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integrated {
+    /// Entries under the newest checkpoint before.
+    pub from: u64,
+    /// Entries under the newest checkpoint after.
+    pub to: u64,
+    /// The checkpoint, where this call signed it.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl Integrated {
+    const fn nothing(size: u64) -> Self {
+        Self { from: size, to: size, checkpoint: None }
+    }
+}
+
+impl Sealer {
+    /// Moves the log on to what was sequenced, under a checkpoint of the time `now`. Does nothing where nothing was, or
+    /// where the newest checkpoint is not [`MIN_CHECKPOINT_INTERVAL`] old.
+    ///
+    /// Never signs over a contradiction: [`SealError::Forked`].
+    pub async fn integrate(&self, now: Timestamp) -> Result<Integrated, SealError> {
+        let newest = self.table.newest().await?;
+        let size = newest.as_ref().map_or(0, |newest| newest.size);
+        if newest.as_ref().is_some_and(|newest| now.duration_since(newest.time) < MIN_CHECKPOINT_INTERVAL) {
+            return Ok(Integrated::nothing(size));
+        }
+        if let Some(ahead) = self.settle(newest.as_ref()).await? {
+            return Ok(Integrated::nothing(ahead));
+        }
+        let head = self.table.head().await?;
+        if head < size {
+            return Err(SealError::forked("the log's head", format_args!("it is {head} with a checkpoint of {size}")));
+        }
+        if head == size {
+            return Ok(Integrated::nothing(size));
+        }
+        let batches = self.batches(size, head).await?;
+        let reader = self.reader();
+        let mut log = self.resume(&reader, newest.as_ref()).await?;
+        for batch in &batches {
+            self.append(&reader, &mut log, batch).await?;
+        }
+        for (key, bytes) in log.partials()? {
+            self.work.put(&key, bytes).await?;
+        }
+        self.publish(size, &log, now).await
+    }
+
+    /// Locks the newest checkpoint away, if whoever signed it did not get to. Answers the size of a newer checkpoint where
+    /// others have gone on since it was read.
+    async fn settle(&self, newest: Option<&Newest>) -> Result<Option<u64>, SealError> {
+        let size = newest.map_or(0, |newest| newest.size);
+        let key = names::checkpoint(size);
+        let (keys, _) = self.records.keys_from(names::CHECKPOINTS, &key).await?;
+        let locked = keys.iter().filter_map(|key| names::number(names::CHECKPOINTS, key)).max();
+        if let Some(locked) = locked.filter(|locked| *locked > size) {
+            let ahead = self.table.newest().await?.map_or(0, |newest| newest.size);
+            if ahead >= locked {
+                return Ok(Some(ahead));
+            }
+            let cause = format!("the table knows no checkpoint beyond {ahead}");
+            return Err(SealError::forked(names::checkpoint(locked), cause));
+        }
+        let Some(newest) = newest else { return Ok(None) };
+        let item = Checkpoint { origin: self.origin.clone(), size, root: newest.root, time: newest.time };
+        let note = SignedNote::parse(&newest.note).ok().and_then(|note| Checkpoint::parse(note.text()).ok());
+        if note.as_ref() != Some(&item) {
+            return Err(SealError::forked("the newest checkpoint's item", "its note says something else"));
+        }
+        if locked.is_none() {
+            self.check_note(&newest.note).await?;
+            self.lock(&key, newest.note.as_bytes()).await?;
+        } else if self.records.first(&key).await?.as_deref() != Some(newest.note.as_bytes()) {
+            return Err(SealError::forked(key, "its first version is not the table's newest checkpoint"));
+        }
+        Ok(None)
+    }
+
+    /// A note that is yet to be locked away must be the log's: signed by its key, or by the one before that.
+    async fn check_note(&self, note: &str) -> Result<(), SealError> {
+        if open_checkpoint(note, &[self.signer.verifier_key().await?]).is_ok() {
+            return Ok(());
+        }
+        let opened = self.reader().register().await?.open_checkpoint(note);
+        opened.map(|_| ()).map_err(|error| SealError::forked("the newest checkpoint's item", error))
+    }
+
+    /// What was sequenced from `size` on, without a gap, as much of it as goes under one checkpoint.
+    async fn batches(&self, size: u64, head: u64) -> Result<Vec<SequencedBatch>, SealError> {
+        let batches = self.table.batches(size, head.min(size + MOST_INTEGRATED)).await?;
+        let mut next = size;
+        for batch in &batches {
+            if batch.start != next || batch.count == 0 || batch.end() > head {
+                return Err(SealError::forked(
+                    format!("the batch of {next}"),
+                    "the batches do not join up to the head",
+                ));
+            }
+            next = batch.end();
+        }
+        if next == size || (next < head && next < size + MOST_INTEGRATED) {
+            return Err(SealError::forked(
+                format!("the batch of {next}"),
+                "it is not there, and the head is beyond it",
+            ));
+        }
+        Ok(batches)
+    }
+
+    /// The log as the newest checkpoint has it: from the working copies or, where they are gone or of another tree, from
+    /// what cannot be altered.
+    async fn resume(&self, reader: &LogReader, newest: Option<&Newest>) -> Result<Growth, SealError> {
+        let Some(newest) = newest else { return Ok(Growth::empty()) };
+        let fits = |log: &Growth| log.root() == newest.root && log.last_bodies() == newest.bodies;
+        match self.working_copy(reader, newest.size).await {
+            Ok(Some(log)) if fits(&log) => return Ok(log),
+            Ok(_) | Err(SealError::Store(Error::NotFound(_) | Error::Corrupt { .. })) => {}
+            Err(error) => return Err(error),
+        }
+        let log = self.rebuilt(reader, newest.size).await?;
+        log.filter(fits).ok_or_else(|| {
+            let cause = format!("what is stored has not the root {} that was signed, or other bodies", newest.root);
+            SealError::forked(names::checkpoint(newest.size), cause)
+        })
+    }
+
+    async fn working_copy(&self, reader: &LogReader, size: u64) -> Result<Option<Growth>, SealError> {
+        let mut above = Vec::new();
+        for id in Edge::tiles(size).into_iter().filter(|id| id.level > 0) {
+            above.push(reader.tile(id).await?.to_vec());
+        }
+        let last = if size.is_multiple_of(u64::from(FULL)) { Some(Vec::new()) } else { bundle(reader, size).await? };
+        Ok(last.and_then(|last| Growth::resume(size, last, above)))
+    }
+
+    async fn rebuilt(&self, reader: &LogReader, size: u64) -> Result<Option<Growth>, SealError> {
+        let mut above = Vec::new();
+        for id in Edge::tiles(size).into_iter().filter(|id| id.level > 0) {
+            above.push(reader.rebuilt(id).await?);
+        }
+        let first = size - size % u64::from(FULL);
+        let mut last = Vec::new();
+        // The bundle may begin inside a batch.
+        for batch in self.table.batches(first.saturating_sub(sequence::MOST_BATCHED as u64), size).await? {
+            if batch.end() <= first {
+                continue;
+            }
+            let skipped = usize::try_from(first.saturating_sub(batch.start)).unwrap_or(usize::MAX);
+            last.extend(self.load(reader, &batch).await?.into_iter().skip(skipped));
+        }
+        Ok(Growth::resume(size, last, above))
+    }
+
+    /// The entries of a batch: from its object, or from bundles where these came to be before the object went.
+    async fn load(&self, reader: &LogReader, batch: &SequencedBatch) -> Result<Vec<Sealed>, SealError> {
+        let key = &batch.object;
+        let entries = match self.work.get(key).await? {
+            Some(bytes) => batch::decode(batch.start, key, &bytes)?,
+            None => match bundles(reader, batch).await {
+                // The digest in the name covers all of it, so it tells whether this is the same.
+                Ok(entries) if batch::encode(batch.start, &entries)?.0 == *key => entries,
+                Ok(_) => return Err(SealError::missing(key, "the bundles hold something else in its place")),
+                Err(SealError::Store(error @ (Error::NotFound(_) | Error::Corrupt { .. }))) => {
+                    return Err(SealError::missing(key, format_args!("nor is it in bundles: {error}")));
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        if entries.len() as u64 == batch.count {
+            Ok(entries)
+        } else {
+            Err(SealError::forked(key, format_args!("it holds {} entries of {}", entries.len(), batch.count)))
+        }
+    }
+
+    async fn append(&self, reader: &LogReader, log: &mut Growth, batch: &SequencedBatch) -> Result<(), SealError> {
+        let mut rows = Vec::new();
+        for sealed in self.load(reader, batch).await? {
+            let index = log.size();
+            let wrong = || SealError::forked(&batch.object, format_args!("entry {index} does not match its digest"));
+            let header = growth::header(&sealed).ok_or_else(wrong)?;
+            self.anchor(reader, index, &header, &sealed.body).await?;
+            rows.extend(search::rows(index, &sealed.header, &header));
+            for (key, bytes) in log.push(sealed)? {
+                self.lock(&key, &bytes).await?;
+            }
+        }
+        self.write_rows(rows).await
+    }
+
+    async fn write_rows(&self, mut rows: Vec<Item>) -> Result<(), SealError> {
+        let mut writes = JoinSet::new();
+        while !rows.is_empty() || !writes.is_empty() {
+            while !rows.is_empty() && writes.len() < WRITES_AT_ONCE {
+                let (table, items) = (self.table.clone(), rows.split_off(rows.len().saturating_sub(MOST_WRITTEN)));
+                writes.spawn(async move { table.write(items).await });
+            }
+            if let Some(written) = writes.join_next().await {
+                written.unwrap_or_else(|error| {
+                    Err(Error::Unavailable { operation: "dynamodb:BatchWriteItem", cause: error.to_string() })
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes where a reference is first opened, so that it is found without reading the log.
+    async fn anchor(
+        &self,
+        reader: &LogReader,
+        index: u64,
+        header: &Header,
+        body: &StoredBody,
+    ) -> Result<(), SealError> {
+        let done = |event: Event| header.event == event.as_str() && header.outcome == Outcome::Success.as_str();
+        if done(Event::ClientCreate)
+            && let Some(client_ref) = &header.client_ref
+        {
+            return self.anchor_client(reader, client_ref, index).await;
+        }
+        if done(Event::SnapshotImport) {
+            let body = match body {
+                StoredBody::Inline(body) => body.clone(),
+                StoredBody::Apart => reader.body_apart(&header.body_sha256).await?,
+            };
+            if let Some(snapshot) = anchored_snapshot(&body) {
+                let anchor = json(&SnapshotAnchor { index, snapshot })?;
+                return self.lock(&names::snapshot_anchor(index), &anchor).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn anchor_client(&self, reader: &LogReader, client_ref: &str, index: u64) -> Result<(), SealError> {
+        let locked = self.lock(&names::client_anchor(client_ref), &json(&ClientAnchor { index })?).await;
+        let Err(SealError::Forked { what, cause }) = locked else { return locked };
+        // A client that was created once more is anchored where it was first.
+        match reader.client_anchor(client_ref).await? {
+            Some(first) if first < index => Ok(()),
+            _ => Err(SealError::Forked { what, cause }),
+        }
+    }
+
+    /// Signs for the log as it is and makes that the newest checkpoint, if nobody was faster.
+    async fn publish(&self, from: u64, log: &Growth, now: Timestamp) -> Result<Integrated, SealError> {
+        let time = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size: log.size(), root: log.root(), time };
+        let note = self.signer.sign(&checkpoint.text()).await?.to_string();
+        let newest = Newest { size: checkpoint.size, root: checkpoint.root, time, note, bodies: log.last_bodies() };
+        if self.table.advance(&newest).await? == Moved::Lost {
+            let winner = self.table.newest().await?;
+            let (size, root) = winner.map_or((0, None), |winner| (winner.size, Some(winner.root)));
+            if size == newest.size && root != Some(newest.root) {
+                return Err(SealError::forked(names::checkpoint(size), "another sealer signed another root"));
+            }
+            return Ok(Integrated { from, to: size, checkpoint: None });
+        }
+        self.lock(&names::checkpoint(newest.size), newest.note.as_bytes()).await?;
+        Ok(Integrated { from, to: newest.size, checkpoint: Some(checkpoint) })
+    }
+}
+
+/// The entries of the last bundle of a log of `size`; `None` where headers and bodies do not go together.
+async fn bundle(reader: &LogReader, size: u64) -> Result<Option<Vec<Sealed>>, SealError> {
+    let index = (size - 1) / u64::from(FULL);
+    let (headers, bodies) = (reader.headers(index, size).await?, reader.bodies(index, size).await?);
+    Ok(join(headers.to_vec(), bodies.to_vec()))
+}
+
+/// The entries of a batch from the bundles that cover it.
+async fn bundles(reader: &LogReader, batch: &SequencedBatch) -> Result<Vec<Sealed>, SealError> {
+    let full = u64::from(FULL);
+    let first = batch.start / full;
+    let mut entries = Vec::new();
+    for index in first..batch.end().div_ceil(full) {
+        let size = batch.end().min((index + 1) * full);
+        entries.extend(bundle(reader, size).await?.unwrap_or_default());
+    }
+    let skipped = usize::try_from(batch.start - first * full).unwrap_or(usize::MAX);
+    Ok(entries.split_off(skipped.min(entries.len())))
+}
+
+/// The snapshot that an import put in force, where its entry names the list of its references.
+fn anchored_snapshot(body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    let details = body.get("details")?;
+    details.get("references_sha256")?.as_str()?;
+    details.get("snapshot_id")?.as_str().map(str::to_owned)
+}
+
+fn json(anchor: &impl serde::Serialize) -> Result<Vec<u8>, SealError> {
+    serde_json::to_vec(anchor).map_err(|error| Error::corrupt("anchor", error).into())
+}
