@@ -4,6 +4,7 @@ use engine_aws::people::AccessRow;
 use engine_core::access::ServiceAccountName;
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
+use engine_http::page::{cursor, limit, write_cursor};
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use crate::KeyAdmin;
 use crate::call::Call;
 use crate::done::{Done, Handled};
-use crate::reading::{cursor, decision, limit, principal_id, write_cursor};
+use crate::reading::{decision, principal_id};
 use crate::refusal::people_refusal;
 use crate::service_accounts;
 

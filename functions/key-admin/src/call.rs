@@ -73,20 +73,15 @@ impl Call<'_> {
 
     /// Who the record says did it.
     pub(crate) fn author(&self, app: &KeyAdmin) -> Author {
-        let (actor, actor_ref) = match (self.caller, self.proven.get()) {
-            (Some(caller), _) => {
-                let roles = caller.roles.iter().map(|role| role.as_str().to_owned()).collect();
-                let actor = Actor { kind: caller.kind, id: caller.principal_id.clone(), roles };
-                (actor, caller.actor_ref.clone())
-            }
-            (None, Some(proven)) => {
-                let actor = Actor { kind: proven.kind, id: proven.id.clone(), roles: Vec::new() };
-                (actor, proven.actor_ref.clone())
-            }
-            (None, None) => {
-                let nobody = nobody(app.directory.actor_key(), FUNCTION, &self.context.request_id);
-                (nobody.actor, nobody.actor_ref)
-            }
+        if let Some(caller) = self.caller {
+            return caller.author(FUNCTION, self.context);
+        }
+        let (actor, actor_ref) = if let Some(proven) = self.proven.get() {
+            let actor = Actor { kind: proven.kind, id: proven.id.clone(), roles: Vec::new() };
+            (actor, proven.actor_ref.clone())
+        } else {
+            let nobody = nobody(app.directory.actor_key(), FUNCTION, &self.context.request_id);
+            (nobody.actor, nobody.actor_ref)
         };
         Author {
             actor,

@@ -8,6 +8,7 @@ use engine_core::access::{AccessRequest, ClientId, ClientTerms, terms_in_force};
 use engine_core::audit::EntryId;
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
+use engine_http::page::{cursor, limit, write_cursor};
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
 use engine_http::step_up;
@@ -17,7 +18,7 @@ use crate::KeyAdmin;
 use crate::call::Call;
 use crate::contacts;
 use crate::done::{Done, Handled};
-use crate::reading::{client_id, cursor, limit, reason, write_cursor};
+use crate::reading::{client_id, reason};
 use crate::refusal::{directory_refusal, refusal};
 
 /// Fields of terms. The first ones apply from their approval on, later ones from `effective_from`.

@@ -5,6 +5,7 @@ use engine_core::access::{ClientId, KeyId, KeyState, MAX_LISTED_TICKERS, Permiss
 use engine_core::field::FieldReader;
 use engine_core::ticker::Ticker;
 use engine_core::time::rfc3339;
+use engine_http::page::{cursor, limit, write_cursor};
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
 use engine_http::step_up;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use crate::KeyAdmin;
 use crate::call::Call;
 use crate::done::{Done, Handled, Made};
-use crate::reading::{cursor, key_id, limit, no_fields, reason, write_cursor};
+use crate::reading::{key_id, no_fields, reason};
 use crate::refusal::{directory_refusal, refusal};
 
 /// Issues a key. Its text is in this answer and nowhere else.

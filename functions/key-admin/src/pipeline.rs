@@ -3,17 +3,17 @@
 
 use std::sync::OnceLock;
 
-use engine_aws::author::Act;
 use engine_aws::guard::nobody;
 use engine_core::access::PrincipalId;
-use engine_core::audit::{ActorRef, ActorType, Event, Outcome};
+use engine_core::audit::{ActorRef, ActorType, Event};
 use engine_core::field::Fields;
 use engine_http::auth::{Caller, bearer};
 use engine_http::body::{query_fields, read_fields};
 use engine_http::context::RequestContext;
-use engine_http::idempotency::Repeatable;
+use engine_http::idempotency::{self, Repeatable};
 use engine_http::logging::EventType;
-use engine_http::problem::{Code, Problem};
+use engine_http::problem::Problem;
+use engine_http::record::refused;
 use engine_http::response::Answer;
 use engine_http::route::{Access, Found};
 use engine_http::step_up;
@@ -22,7 +22,6 @@ use serde_json::json;
 
 use crate::call::{Call, FUNCTION};
 use crate::done::{Done, Handled, Made};
-use crate::refusal::refusal;
 use crate::routes::{Handler, ROUTES, Target};
 use crate::{
     KeyAdmin, access_review, claim, clients, contacts, factors, keys, principals, requests, roles, rotation,
@@ -175,22 +174,11 @@ fn read_body(request: &Request, target: Target) -> Result<Fields, Problem> {
 /// Telling comes first, so that what nobody could be told of is not done. A notice of a change that then loses a race is of
 /// something that did not happen, and harms nobody: its codes are good for nothing.
 async fn commit(app: &KeyAdmin, call: &Call<'_>, made: Made, repeatable: Option<&Repeatable>) -> Answer {
-    let Made { mut change, answer, repeat, notices } = made;
-    if let Some(repeatable) = repeatable {
-        repeatable.remember(&app.guard, &mut change, &repeat, call.context)?;
-    }
+    let Made { change, answer, repeat, notices } = made;
     for notice in &notices {
         app.notices.publish(notice).await?;
     }
-    match (change.commit(&app.dynamodb).await, repeatable) {
-        (Ok(()), _) => Ok(answer),
-        // Of two requests with one key the other one may have been first: then its answer is this one's too.
-        (Err(engine_aws::Error::Conflict(why)), Some(repeatable)) => {
-            let earlier = repeatable.earlier(&app.guard, call.context).await?;
-            earlier.ok_or_else(|| Problem::conflict(why))
-        }
-        (Err(error), _) => Err(refusal(error)),
-    }
+    idempotency::commit(change, (answer, &repeat), repeatable, (&app.dynamodb, &app.guard), call.context).await
 }
 
 /// Records a refusal to a caller who is known: of a change as the change's own event, of anything else where it was not
@@ -202,27 +190,11 @@ async fn record(app: &KeyAdmin, call: &Call<'_>, event: Option<Event>, problem: 
         None if problem.code.status() == 403 => Event::AccessRefuse,
         None => return Ok(()),
     };
-    // What is refused for being too much must not fill the record either.
-    let too_much = matches!(problem.code, Code::RateLimited | Code::TooManyFailures);
-    if !known || too_much || problem.code.status() >= 500 {
-        return Ok(());
+    let Some(mut act) = refused(call.context, event, problem).filter(|_| known) else { return Ok(()) };
+    if let Some(proven) = call.proven.get() {
+        act.client_ref = Some(proven.client_ref.clone());
+        act.details["key_id"] = json!(proven.key_id.as_str());
     }
-    let proven = call.proven.get();
-    let act = Act {
-        event,
-        outcome: Outcome::Refused,
-        resource: call.context.resource.clone(),
-        reason: None,
-        client_ref: proven.map(|proven| proven.client_ref.clone()),
-        subject_ref: None,
-        details: json!({
-            "code": problem.code.as_str(),
-            "errors": problem.errors,
-            "method": call.context.method,
-            "correlation_id": call.context.correlation_id,
-            "key_id": proven.map(|proven| proven.key_id.as_str()),
-        }),
-    };
     let entry = call.author(app).entry(act, call.context.now)?;
     Ok(app.audit.append(&entry).await?)
 }

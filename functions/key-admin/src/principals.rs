@@ -9,6 +9,7 @@ use engine_core::access::role::permitted;
 use engine_core::access::{AccessRequest, Permission, PersonId, Principal, PrincipalId, Role};
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
+use engine_http::page::{cursor, limit, write_cursor};
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
 use engine_http::step_up;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use crate::KeyAdmin;
 use crate::call::Call;
 use crate::done::{Done, Handled, Made};
-use crate::reading::{cursor, limit, no_fields, principal_id, reason, words, write_cursor};
+use crate::reading::{no_fields, principal_id, reason, words};
 use crate::refusal::{people_refusal, refusal};
 
 /// Longest name of a person, in characters.

@@ -2,8 +2,6 @@
 
 use std::ops::RangeInclusive;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine_core::access::review::Decision;
 use engine_core::access::{ClientId, KeyId, PrincipalId};
 use engine_core::field::FieldReader;
@@ -12,8 +10,6 @@ use engine_http::step_up;
 
 use crate::call::Call;
 
-/// Items in a page unless asked otherwise, and at most.
-const PAGE: (u64, u64) = (20, 100);
 /// Longest reason, in characters.
 const MAX_REASON: usize = 1000;
 
@@ -72,28 +68,6 @@ pub(crate) fn decision(call: &Call<'_>) -> Result<(Decision, String), Problem> {
 /// The field `reason`: 1 to 1,000 characters that say why.
 pub(crate) fn reason(reader: &mut FieldReader<'_>) -> Option<String> {
     words(reader, "reason", 1..=MAX_REASON)
-}
-
-/// The query parameter `limit`: 1 to 100, 20 unless given.
-pub(crate) fn limit(reader: &mut FieldReader<'_>) -> Option<usize> {
-    let limit = if reader.has("limit") { reader.integer("limit", (1, PAGE.1)) } else { Some(PAGE.0) };
-    limit.and_then(|limit| usize::try_from(limit).ok())
-}
-
-/// The query parameter `cursor`, where it is given, as `parse` understands what it stands for.
-pub(crate) fn cursor<T>(reader: &mut FieldReader<'_>, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-    if !reader.has("cursor") {
-        return None;
-    }
-    reader.text("cursor", |cursor| {
-        let text = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        text.as_deref().and_then(parse).ok_or("must be a next_cursor of this list")
-    })
-}
-
-/// A place in a list as callers are told it.
-pub(crate) fn write_cursor(place: impl std::fmt::Display) -> String {
-    URL_SAFE_NO_PAD.encode(place.to_string())
 }
 
 /// Refuses every field of a body that has none.

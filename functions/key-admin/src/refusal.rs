@@ -6,14 +6,9 @@ use engine_aws::people::PeopleError;
 use engine_core::access::request::ApprovalError;
 use engine_http::problem::Problem;
 
-/// 409 where something else was first or the state does not allow it, 404 where what was named does not exist; else the
-/// engine's own fault.
+/// What it means of any store.
 pub(crate) fn refusal(error: Error) -> Problem {
-    match error {
-        Error::Conflict(why) => Problem::conflict(why),
-        Error::NotFound(what) => Problem::resource_not_found().with_internal(what),
-        other => other.into(),
-    }
+    Problem::of_store(error)
 }
 
 /// The same of the directory, whose field errors are the caller's.

@@ -8,6 +8,7 @@ use engine_core::access::{AccessRequest, ClientId, CodeKind, KeyId, OneTimeCode,
 use engine_core::audit::EntryId;
 use engine_core::field::{FieldError, FieldReader, Fields};
 use engine_core::time::rfc3339;
+use engine_http::page::{cursor, limit, write_cursor};
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
 use engine_http::step_up;
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::KeyAdmin;
 use crate::call::Call;
 use crate::done::{Done, Handled, Made};
-use crate::reading::{cursor, limit, reason, write_cursor};
+use crate::reading::reason;
 use crate::refusal::{people_refusal, refusal};
 
 /// A page of requests, the latest first.

@@ -6,6 +6,7 @@ use engine_core::access::service_account::{ServiceAccountState, scope};
 use engine_core::access::{PersonId, ServiceAccount, ServiceAccountName};
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
+use engine_http::page::{cursor, limit, write_cursor};
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
 use engine_http::step_up;
@@ -15,7 +16,7 @@ use crate::KeyAdmin;
 use crate::call::Call;
 use crate::done::{Done, Handled};
 use crate::principals::asked;
-use crate::reading::{cursor, decision, limit, reason, words, write_cursor};
+use crate::reading::{decision, reason, words};
 use crate::refusal::{people_refusal, refusal};
 
 /// Characters of a purpose.

@@ -1,8 +1,7 @@
 //! The two shapes of event, told apart by what no caller of the API can write: the members of the event itself.
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
-use lambda_http::request::LambdaRequest;
-use lambda_http::{Body, Request, Response};
+use engine_http::gateway;
+use lambda_http::Request;
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -47,19 +46,7 @@ impl Invocation {
             let direct: Direct = serde_json::from_value(event).map_err(|_| EventError::Unknown)?;
             return Ok(Self::Bootstrap(direct.bootstrap));
         }
-        let request: LambdaRequest = serde_json::from_value(event).map_err(|_| EventError::Unknown)?;
-        Ok(Self::Request(Box::new(request.into())))
+        let request = gateway::request(event).map_err(|_| EventError::Unknown)?;
+        Ok(Self::Request(Box::new(request)))
     }
-}
-
-/// A response as API Gateway takes it from a REST proxy integration.
-pub(crate) fn for_gateway(response: Response<Body>) -> Result<Value, EventError> {
-    let (parts, body) = response.into_parts();
-    let mut answer = ApiGatewayProxyResponse::default();
-    answer.status_code = parts.status.as_u16().into();
-    // In one of the two forms only: API Gateway would send both.
-    answer.multi_value_headers = parts.headers;
-    answer.is_base64_encoded = matches!(body, Body::Binary(_));
-    answer.body = Some(body);
-    serde_json::to_value(answer).map_err(|_| EventError::Answer)
 }

@@ -20,6 +20,7 @@ use engine_aws::secrets::SecretStore;
 use engine_core::audit::{ActorRef, ActorType, Event, SecretKey};
 use engine_http::context::RequestContext;
 use engine_http::failures::{Failed, Failures};
+use engine_http::gateway;
 use engine_http::logging::{AccessLog, log_access, request_span};
 use engine_http::problem::{Code, Problem};
 use engine_http::response::into_response;
@@ -91,7 +92,9 @@ impl TokenIssuer {
     /// Answers one invocation, whose id at Lambda is `request_id`.
     pub async fn invoke(&self, event: Value, request_id: &str) -> Result<Value, EventError> {
         match Invocation::read(event)? {
-            Invocation::Request(request) => event::for_gateway(self.handle(*request).await),
+            Invocation::Request(request) => {
+                gateway::response(self.handle(*request).await).map_err(|_| EventError::Answer)
+            }
             Invocation::Bootstrap(call) => Ok(bootstrap::answer(self, &call, request_id).await),
         }
     }

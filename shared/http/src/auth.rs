@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use engine_aws::author::Author;
 use engine_aws::issuers::IssuerKeys;
 use engine_aws::people::People;
 use engine_core::access::role::BOOTSTRAP_PERMISSIONS;
 use engine_core::access::service_account::ServiceAccountState;
 use engine_core::access::token::{self, BOOTSTRAP_ISSUER, Claims, LEEWAY_SECONDS, OUR_ISSUER};
 use engine_core::access::{BOOTSTRAP, Permission, PrincipalId, PrincipalState, Role, ServiceAccountName, role};
-use engine_core::audit::{ActorRef, ActorType};
+use engine_core::audit::{Actor, ActorRef, ActorType};
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::Request;
 use lambda_http::http::header::AUTHORIZATION;
 
+use crate::context::RequestContext;
 use crate::problem::Problem;
 
 const SCHEME: &str = "bearer";
@@ -52,6 +54,19 @@ impl Caller {
     /// Whether it may; 403 where not.
     pub fn may(&self, permission: Permission) -> Result<(), Problem> {
         if self.permissions.contains(&permission) { Ok(()) } else { Err(Problem::not_permitted()) }
+    }
+
+    /// Who the record says did what a request to `function` asks for.
+    #[must_use]
+    pub fn author(&self, function: &'static str, context: &RequestContext) -> Author {
+        let roles = self.roles.iter().map(|role| role.as_str().to_owned()).collect();
+        Author {
+            actor: Actor { kind: self.kind, id: self.principal_id.clone(), roles },
+            actor_ref: self.actor_ref.clone(),
+            request_id: context.request_id.clone(),
+            function,
+            source_address: context.source_address.clone(),
+        }
     }
 }
 

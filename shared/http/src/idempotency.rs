@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::auth::Caller;
 use crate::context::RequestContext;
 use crate::problem::Problem;
-use crate::response::Reply;
+use crate::response::{Answer, Reply};
 use crate::step_up;
 
 /// The header in which a key arrives.
@@ -71,6 +71,28 @@ impl Repeatable {
             answer: repeat.body.clone(),
         };
         Ok(guard.remember(change, &self.digest, &once, context.now)?)
+    }
+}
+
+/// Makes a change once, and answers its caller. Of two requests with one key the other one may have been first: then its
+/// answer is this one's too. `repeat` is what later ones are told.
+pub async fn commit(
+    mut change: Change,
+    (answer, repeat): (Reply, &Reply),
+    repeatable: Option<&Repeatable>,
+    (dynamodb, guard): (&aws_sdk_dynamodb::Client, &Guard),
+    context: &RequestContext,
+) -> Answer {
+    if let Some(repeatable) = repeatable {
+        repeatable.remember(guard, &mut change, repeat, context)?;
+    }
+    match (change.commit(dynamodb).await, repeatable) {
+        (Ok(()), _) => Ok(answer),
+        (Err(engine_aws::Error::Conflict(why)), Some(repeatable)) => {
+            let earlier = repeatable.earlier(guard, context).await?;
+            earlier.ok_or_else(|| Problem::conflict(why))
+        }
+        (Err(error), _) => Err(Problem::of_store(error)),
     }
 }
 

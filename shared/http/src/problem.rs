@@ -347,6 +347,19 @@ impl From<engine_aws::Error> for Problem {
     }
 }
 
+impl Problem {
+    /// What a store's refusal means to who asked: 409 where something else was first or the state does not allow it, 404 where
+    /// what was named does not exist; else the engine's own fault.
+    #[must_use]
+    pub fn of_store(error: engine_aws::Error) -> Self {
+        match error {
+            engine_aws::Error::Conflict(why) => Self::conflict(why),
+            engine_aws::Error::NotFound(what) => Self::resource_not_found().with_internal(what),
+            other => other.into(),
+        }
+    }
+}
+
 impl From<Missing> for Problem {
     fn from(missing: Missing) -> Self {
         match missing {

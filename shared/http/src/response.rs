@@ -58,6 +58,11 @@ impl Reply {
     pub fn created(location: impl Into<String>, body: &impl Serialize) -> Answer {
         Self::with_status(201, body).map(|reply| Self { location: Some(location.into()), ..reply })
     }
+
+    /// 202 with `body` as JSON, and where what comes of it is found.
+    pub fn accepted(location: impl Into<String>, body: &impl Serialize) -> Answer {
+        Self::with_status(202, body).map(|reply| Self { location: Some(location.into()), ..reply })
+    }
 }
 
 /// The answer with what the caller can pace itself by. A problem that says so already keeps its own.

@@ -3,83 +3,14 @@
 use engine_core::access::request::{Capacity, ELEVATION_HOURS, RequestState, Wanted};
 use engine_core::access::review::Decision;
 use engine_core::access::{CodeKind, KeyState, Permission, Role};
+pub(super) use engine_http::openapi::schema::{
+    boolean, code_of_factor, count, fields, list, object, one_of, or_null, page, pattern, some, text, time,
+    uuid as request_id, whole, words,
+};
 use engine_http::openapi::{CLIENT_ID, reference};
 use serde_json::{Map, Value, json};
 
 use super::token;
-
-/// An object of these members. `?` behind a name says that the member may be left out.
-pub(super) fn object(members: &[(&str, Value)]) -> Value {
-    let required: Vec<_> = members.iter().map(|(name, _)| *name).filter(|name| !name.ends_with('?')).collect();
-    let properties: Map<_, _> =
-        members.iter().map(|(name, schema)| (name.trim_end_matches('?').to_owned(), schema.clone())).collect();
-    json!({ "type": "object", "required": required, "properties": properties })
-}
-
-/// The same as a body, which has no other members.
-pub(super) fn fields(members: &[(&str, Value)]) -> Value {
-    let mut schema = object(members);
-    schema["additionalProperties"] = json!(false);
-    schema
-}
-
-/// A page of a list.
-pub(super) fn page(item: &str) -> Value {
-    object(&[("items", list(&reference(item))), ("next_cursor", or_null(text()))])
-}
-
-pub(super) fn list(items: &Value) -> Value {
-    json!({ "type": "array", "items": items })
-}
-
-/// 1 to `most` items.
-pub(super) fn some(items: &Value, most: usize) -> Value {
-    json!({ "type": "array", "minItems": 1, "maxItems": most, "items": items })
-}
-
-pub(super) fn or_null(mut schema: Value) -> Value {
-    if schema.get("$ref").is_some() {
-        return json!({ "anyOf": [schema, { "type": "null" }] });
-    }
-    if let Some(Value::Array(names)) = schema.get_mut("enum") {
-        names.push(Value::Null);
-    }
-    schema["type"] = json!([schema["type"], "null"]);
-    schema
-}
-
-pub(super) fn one_of(names: &[&str]) -> Value {
-    json!({ "type": "string", "enum": names })
-}
-
-pub(super) fn text() -> Value {
-    json!({ "type": "string" })
-}
-
-/// Text of so many characters.
-pub(super) fn words(least: usize, most: usize) -> Value {
-    json!({ "type": "string", "minLength": least, "maxLength": most })
-}
-
-pub(super) fn pattern(pattern: &str) -> Value {
-    json!({ "type": "string", "pattern": pattern })
-}
-
-pub(super) fn time() -> Value {
-    json!({ "type": "string", "format": "date-time" })
-}
-
-pub(super) fn whole(least: u64, most: u64) -> Value {
-    json!({ "type": "integer", "minimum": least, "maximum": most })
-}
-
-pub(super) fn count() -> Value {
-    json!({ "type": "integer", "minimum": 0 })
-}
-
-pub(super) fn boolean() -> Value {
-    json!({ "type": "boolean" })
-}
 
 /// A decimal of at most 4 decimals, as number or string.
 pub(super) fn decimal(most: u32) -> Value {
@@ -111,10 +42,6 @@ pub(super) fn service_account_name() -> Value {
     json!({ "type": "string", "pattern": "^svc-[a-z0-9]+(-[a-z0-9]+)+$", "maxLength": 64 })
 }
 
-pub(super) fn request_id() -> Value {
-    json!({ "type": "string", "format": "uuid" })
-}
-
 /// One of the engine's own credentials, which begins with `prefix`.
 fn credential(prefix: &str) -> Value {
     pattern(&format!("^{prefix}_[a-z0-9]{{2,10}}_[0-9A-Za-z]{{12}}_[0-9A-Za-z]{{49}}$"))
@@ -126,11 +53,6 @@ pub(super) fn api_key() -> Value {
 
 pub(super) fn code(kind: CodeKind) -> Value {
     credential(kind.prefix())
-}
-
-/// A code of a second factor.
-pub(super) fn code_of_factor() -> Value {
-    pattern("^[0-9]{6}$")
 }
 
 /// What a repeat of a request has in the place of a secret that is shown once.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use engine_http::route::Access;
+use engine_test_support::documented::{self, Exchange, check};
 use key_admin::openapi::summary;
 use key_admin::routes::{Handler, ROUTES};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The one operation that another function answers.
 const TOKEN: (&str, &str) = ("/api/v1/oauth/token", "post");
@@ -18,89 +19,10 @@ const END: &str = "<!-- end of routes -->\n";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| key_admin::openapi::document().expect("a document"));
 
-/// Fails unless the document has this answer under the call's route: its status, its code, and every member; and what was
-/// sent, where that was taken.
+/// Fails unless the document has this answer under the call's route.
 pub(crate) fn assert_documented(method: &str, path: &str, sent: Option<&str>, status: u16, body: &Value) {
     let Ok(found) = ROUTES.find(method, path) else { return };
-    let operation = &DOCUMENT["paths"][found.route.path][method.to_ascii_lowercase()];
-    let response = &operation["responses"][status.to_string()];
-    assert!(response.is_object(), "{method} {} does not document {status}: {body}", found.route.path);
-    let content_type = if status < 400 { "application/json" } else { "application/problem+json" };
-    let schema = &response["content"][content_type]["schema"];
-    let mut wrong = Vec::new();
-    check(body, schema, "$", &mut wrong);
-    assert!(wrong.is_empty(), "{method} {} {status}: {wrong:?} in {body}", found.route.path);
-    if let (true, Some(sent)) = (status < 300 && method == "POST", sent) {
-        let mut sent: Value = serde_json::from_str(sent).expect("JSON, as it was taken");
-        // A code may be sent in the body too, as prose says: two places cannot both be required.
-        if matches!(found.route.access, Access::SteppedUp(_)) {
-            sent.as_object_mut().and_then(|members| members.remove("mfaTotp"));
-        }
-        let none = json!({ "type": "object" });
-        let documented = operation["requestBody"]["content"].get("application/json").map(|content| &content["schema"]);
-        check(&sent, documented.unwrap_or(&none), "$", &mut wrong);
-        assert!(wrong.is_empty(), "{method} {} takes {wrong:?} in {sent}", found.route.path);
-    }
-    if status >= 400 {
-        let codes = response["x-codes"].as_array().expect("codes");
-        assert!(codes.contains(&body["code"]), "{method} {} does not document {}", found.route.path, body["code"]);
-    }
-}
-
-/// Adds what is wrong with a value by its schema: the keywords that the document uses of what is sent as JSON, no others.
-fn check(value: &Value, schema: &Value, place: &str, wrong: &mut Vec<String>) {
-    if let Some(reference) = schema["$ref"].as_str() {
-        let schema = DOCUMENT.pointer(reference.trim_start_matches('#')).expect("a reference that leads somewhere");
-        return check(value, schema, place, wrong);
-    }
-    if let Some(any) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {
-        let fits = |schema| {
-            let mut wrong = Vec::new();
-            check(value, schema, place, &mut wrong);
-            wrong.is_empty()
-        };
-        if !any.iter().any(fits) {
-            wrong.push(format!("{place} fits none of its schemas"));
-        }
-        return;
-    }
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_u64() => "integer",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    let documented = match &schema["type"] {
-        Value::String(name) => name == kind || (name == "number" && kind == "integer"),
-        Value::Array(names) => names.contains(&json!(kind)),
-        _ => false,
-    };
-    if !documented {
-        return wrong.push(format!("{place} is {kind}"));
-    }
-    if schema.get("enum").is_some_and(|names| !names.as_array().expect("names").contains(value)) {
-        wrong.push(format!("{place} is none of its names"));
-    }
-    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        check(item, &schema["items"], &format!("{place}[{index}]"), wrong);
-    }
-    if let Some(members) = value.as_object() {
-        check_members(members, schema, place, wrong);
-    }
-}
-
-fn check_members(members: &Map<String, Value>, schema: &Value, place: &str, wrong: &mut Vec<String>) {
-    for (name, member) in members {
-        match schema["properties"].get(name) {
-            Some(schema) => check(member, schema, &format!("{place}.{name}"), wrong),
-            None => wrong.push(format!("{place}.{name} is not documented")),
-        }
-    }
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    wrong.extend(required.filter(|name| !members.contains_key(*name)).map(|name| format!("{place}.{name} is missing")));
+    documented::assert_documented(&DOCUMENT, Exchange { method, route: found.route.path, sent, status, body });
 }
 
 #[test]
@@ -115,12 +37,12 @@ fn the_checker_finds_what_is_wrong() {
     ] {
         let (mut changed, mut wrong) = (review.clone(), Vec::new());
         changed[member] = value;
-        check(&changed, &page, "$", &mut wrong);
+        check(&DOCUMENT, &changed, &page, "$", &mut wrong);
         assert_eq!(wrong, [expected]);
     }
     let (mut changed, mut wrong) = (review, Vec::new());
     changed.as_object_mut().unwrap().remove("note");
-    check(&changed, &page, "$", &mut wrong);
+    check(&DOCUMENT, &changed, &page, "$", &mut wrong);
     assert_eq!(wrong, ["$.note is missing"]);
 }
 

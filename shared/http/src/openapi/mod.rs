@@ -1,5 +1,7 @@
 //! What the functions' OpenAPI 3.1 documents say alike: credentials, problems, parameters, and the frame around their paths.
 
+pub mod schema;
+
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
