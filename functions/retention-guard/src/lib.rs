@@ -1,0 +1,172 @@
+#![doc = include_str!("../README.md")]
+
+mod group;
+mod report;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use engine_aws::Error;
+use engine_aws::audit_log::AuditLog;
+use engine_aws::author::{Act, Author};
+use engine_aws::clock::SharedClock;
+use engine_core::audit::{Actor, ActorType, Event, Outcome, SecretKey};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::group::{Group, Retention};
+
+pub use settings::{RETENTION_DAYS, Settings, SettingsError};
+
+/// The function's name as an actor and in the record.
+const FUNCTION: &str = "retention-guard";
+
+/// Compares log groups with the policy.
+pub struct RetentionGuard {
+    logs: aws_sdk_cloudwatchlogs::Client,
+    audit: AuditLog,
+    actor_key: SecretKey,
+    settings: Settings,
+    clock: SharedClock,
+}
+
+/// What a run found and did, in log groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Compared with the policy.
+    pub compared: usize,
+    /// Kept for less than the policy says, and repaired.
+    pub repaired: usize,
+    /// Kept for longer, and left alone.
+    pub longer: usize,
+    /// Without a key of ours.
+    pub unencrypted: usize,
+    /// Not there, and they must be.
+    pub missing: usize,
+}
+
+/// What could not be done, each by what it was to be done to; the rest was.
+#[derive(Debug)]
+pub struct RunError(pub Vec<(String, Error)>);
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed: Vec<_> = self.0.iter().map(|(name, error)| format!("{name}: {error}")).collect();
+        f.write_str(&failed.join("; "))
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl RetentionGuard {
+    /// The function that guards the groups that `settings` names.
+    #[must_use]
+    pub fn new(
+        logs: aws_sdk_cloudwatchlogs::Client,
+        dynamodb: aws_sdk_dynamodb::Client,
+        actor_key: SecretKey,
+        settings: Settings,
+        clock: SharedClock,
+    ) -> Self {
+        let audit = AuditLog::new(dynamodb, &settings.audit_table);
+        Self { logs, audit, actor_key, settings, clock }
+    }
+
+    /// Makes one run. Every group is tried, whatever became of the others; one that fails, fails the run.
+    pub async fn run(&self, request_id: &str) -> Result<Done, RunError> {
+        let author = self.author(request_id);
+        let mut failed = Vec::new();
+        let mut done = Done::default();
+        let mut there = BTreeMap::new();
+        for prefix in &self.settings.prefixes {
+            match self.list(prefix).await {
+                Ok(groups) => there.extend(groups.into_iter().map(|group| (group.name.clone(), group))),
+                Err(error) => {
+                    report::failed(prefix, &error);
+                    // What could not be listed is not missing for that.
+                    failed.push((prefix.clone(), error));
+                }
+            }
+        }
+        let listed = |name: &str| !failed.iter().any(|(prefix, _)| name.starts_with(prefix.as_str()));
+        for name in self.settings.groups.iter().filter(|name| !there.contains_key(*name) && listed(name)) {
+            report::missing(name);
+            done.missing += 1;
+        }
+        for group in there.values() {
+            done.compared += 1;
+            if !group.encrypted {
+                report::unencrypted(&group.name);
+                done.unencrypted += 1;
+            }
+            match group.retention(self.settings.retention_days) {
+                Retention::Kept => {}
+                Retention::Longer => {
+                    report::longer(group, self.settings.retention_days);
+                    done.longer += 1;
+                }
+                Retention::Shorter(days) => {
+                    report::shortened(&group.name, days, self.settings.retention_days);
+                    match self.repair(&group.name, days, &author).await {
+                        Ok(()) => done.repaired += 1,
+                        Err(error) => {
+                            report::failed(&group.name, &error);
+                            failed.push((group.name.clone(), error));
+                        }
+                    }
+                }
+            }
+        }
+        report::compared(&done);
+        if failed.is_empty() { Ok(done) } else { Err(RunError(failed)) }
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Group>, Error> {
+        let mut described =
+            self.logs.describe_log_groups().log_group_name_prefix(prefix).into_paginator().items().send();
+        let mut groups = Vec::new();
+        while let Some(group) = described.next().await {
+            let group = group.map_err(|error| Error::unavailable("logs:DescribeLogGroups", &error))?;
+            groups.extend(Group::read(&group));
+        }
+        Ok(groups)
+    }
+
+    /// Puts the policy back. The entry comes first: a repair that nobody could record is not made, and the next run finds the
+    /// group as it was.
+    async fn repair(&self, group: &str, days: i32, author: &Author) -> Result<(), Error> {
+        let policy = self.settings.retention_days;
+        let facts = json!({ "days_before": days, "days_after": policy });
+        self.record(author, group, Outcome::Success, facts).await?;
+        let put = self.logs.put_retention_policy().log_group_name(group).retention_in_days(policy).send().await;
+        let Err(error) = put else { return Ok(()) };
+        let error = Error::unavailable("logs:PutRetentionPolicy", &error);
+        let facts = json!({ "days_before": days, "days_asked_for": policy, "cause": error.to_string() });
+        self.record(author, group, Outcome::Refused, facts).await?;
+        Err(error)
+    }
+
+    async fn record(&self, author: &Author, group: &str, outcome: Outcome, details: Value) -> Result<(), Error> {
+        let act = Act {
+            event: Event::RetentionRepair,
+            outcome,
+            resource: format!("log-group:{group}"),
+            reason: None,
+            client_ref: None,
+            subject_ref: None,
+            details,
+        };
+        self.audit.append(&author.entry(act, self.clock.now())?).await
+    }
+
+    fn author(&self, request_id: &str) -> Author {
+        Author {
+            actor: Actor { kind: ActorType::System, id: FUNCTION.to_owned(), roles: vec!["system".to_owned()] },
+            actor_ref: self.actor_key.actor_ref(ActorType::System, FUNCTION),
+            request_id: request_id.to_owned(),
+            function: FUNCTION,
+            source_address: None,
+        }
+    }
+}

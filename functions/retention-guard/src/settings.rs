@@ -1,0 +1,116 @@
+//! What the function is told by its environment: names of things, never a secret.
+
+use std::collections::BTreeSet;
+
+/// Days that `PutRetentionPolicy` takes (CloudWatch Logs API reference).
+pub const RETENTION_DAYS: [i32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+/// The function's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Days that every log group is kept (`LOG_RETENTION_DAYS`): one of [`RETENTION_DAYS`].
+    pub retention_days: i32,
+    /// How the names of the stack's log groups begin (`LOG_GROUP_PREFIXES`, separated by commas).
+    pub prefixes: Vec<String>,
+    /// Log groups that must be there (`LOG_GROUPS`, separated by commas). Each begins with one of the prefixes.
+    pub groups: BTreeSet<String>,
+    /// Table of audit entries (`AUDIT_TABLE`).
+    pub audit_table: String,
+    /// ARN of the secret with the actor key (`ACTOR_KEY_SECRET`).
+    pub actor_key_secret: String,
+}
+
+/// A setting that is missing or of no use. The function does not start with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Not set.
+    #[error("environment variable {0} is missing or empty")]
+    Missing(&'static str),
+    /// CloudWatch would refuse it.
+    #[error("LOG_RETENTION_DAYS is {0}, which is no number of days that CloudWatch Logs takes")]
+    Days(String),
+    /// A group that would never be listed, and so always be missing.
+    #[error("{0} of LOG_GROUPS begins with none of LOG_GROUP_PREFIXES")]
+    NotListed(String),
+}
+
+impl Settings {
+    /// Reads the settings from the environment.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings from `variable`.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let read =
+            |name: &'static str| variable(name).filter(|value| !value.is_empty()).ok_or(SettingsError::Missing(name));
+        let list = |name: &'static str| {
+            let names: Vec<_> = read(name)?.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            if names.is_empty() { Err(SettingsError::Missing(name)) } else { Ok(names) }
+        };
+        let days = read("LOG_RETENTION_DAYS")?;
+        let retention_days = days.parse().ok().filter(|days| RETENTION_DAYS.contains(days));
+        let (prefixes, groups) = (list("LOG_GROUP_PREFIXES")?, list("LOG_GROUPS")?);
+        let listed = |group: &String| prefixes.iter().any(|prefix| group.starts_with(prefix.as_str()));
+        if let Some(group) = groups.iter().find(|group| !listed(group)) {
+            return Err(SettingsError::NotListed(group.clone()));
+        }
+        Ok(Self {
+            retention_days: retention_days.ok_or(SettingsError::Days(days))?,
+            prefixes,
+            groups: groups.into_iter().collect(),
+            audit_table: read("AUDIT_TABLE")?,
+            actor_key_secret: read("ACTOR_KEY_SECRET")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIVEN: [(&str, &str); 5] = [
+        ("LOG_RETENTION_DAYS", "2557"),
+        ("LOG_GROUP_PREFIXES", "/aws/lambda/example-,/aws/apigateway/example-"),
+        ("LOG_GROUPS", "/aws/lambda/example-pricing,/aws/apigateway/example-access"),
+        ("AUDIT_TABLE", "example-audit"),
+        ("ACTOR_KEY_SECRET", "arn"),
+    ];
+
+    fn read(set: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::read(|name| {
+            let given = set.iter().chain(&GIVEN).find(|(held, _)| *held == name);
+            given.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn every_setting_is_needed() {
+        let settings = read(&[]).unwrap();
+        assert_eq!((settings.retention_days, settings.prefixes.len(), settings.groups.len()), (2557, 2, 2));
+        for (left_out, _) in GIVEN {
+            for nothing in ["", ","] {
+                if nothing.is_empty() || left_out.starts_with("LOG_GROUP") {
+                    assert_eq!(read(&[(left_out, nothing)]).unwrap_err(), SettingsError::Missing(left_out));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_policy_is_a_number_of_days_that_cloudwatch_takes() {
+        for days in RETENTION_DAYS {
+            assert_eq!(read(&[("LOG_RETENTION_DAYS", &days.to_string())]).unwrap().retention_days, days);
+        }
+        for days in ["2555", "0", "-1", "3654", "seven years", "365.0", " 365"] {
+            assert_eq!(read(&[("LOG_RETENTION_DAYS", days)]).unwrap_err(), SettingsError::Days(days.into()), "{days}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_no_listing_shows_would_always_be_missing() {
+        let refused = read(&[("LOG_GROUPS", "/aws/lambda/example-pricing,/aws/lambda/other")]).unwrap_err();
+        assert_eq!(refused, SettingsError::NotListed("/aws/lambda/other".into()));
+    }
+}
