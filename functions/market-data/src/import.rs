@@ -150,8 +150,9 @@ impl<O: Objects> Importer<O> {
             details.insert("previous_snapshot_id".into(), json!(in_force.map(|pointer| &pointer.snapshot_id)));
             // Anchors the salts: an opening of a ticker's reference is one of this list, or invented.
             if let Snapshot::ShortStock(snapshot) = snapshot {
-                let digest = hex::sha256(references_jsonl(snapshot).as_bytes());
-                details.insert("references_sha256".into(), digest.into());
+                let references = references_jsonl(snapshot);
+                self.keep_references(&pointer.snapshot_id, references.as_bytes()).await?;
+                details.insert("references_sha256".into(), hex::sha256(references.as_bytes()).into());
             }
         }
         let condition = match attempt.decision {
@@ -164,6 +165,16 @@ impl<O: Objects> Importer<O> {
         self.store.publish(&pointer, expected, &record.document()?, condition, audit).await?;
         log(&record);
         Ok(record)
+    }
+
+    /// Keeps the list that the entry anchors, before there is an entry: evidence about a ticker is of no use without it.
+    async fn keep_references(&self, snapshot_id: &str, references: &[u8]) -> Result<(), ImportError> {
+        let kept = self.objects.keep(&references_key(snapshot_id), references).await;
+        kept.map_err(|error| match error {
+            // Not one that a second try settles, as a lost race for the pointer is.
+            Error::Conflict(_) => ImportError::References(error),
+            other => ImportError::Store(other),
+        })
     }
 
     async fn refuse(
@@ -241,6 +252,11 @@ impl<O: Objects> Importer<O> {
             source_address: upload.source_address.clone(),
         }
     }
+}
+
+/// Where the references of a snapshot are kept.
+fn references_key(snapshot_id: &str) -> String {
+    format!("references/{snapshot_id}.jsonl")
 }
 
 /// What an entry about an import says.

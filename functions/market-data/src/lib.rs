@@ -13,13 +13,14 @@ use engine_aws::audit_log::AuditLog;
 use engine_aws::clock::SharedClock;
 use engine_aws::market::MarketStore;
 use engine_aws::objects::{Object, ObjectStore};
+use engine_aws::records::RecordsBucket;
 use engine_core::audit::SecretKey;
 use engine_core::market::FileRefusal;
 use jiff::tz::TimeZone;
 
 pub use report::{Acceptance, ImportRecord, ImportStatus, import_id};
 
-/// Where files are read from.
+/// Where files are read from, and where the references of a snapshot are kept.
 pub trait Objects: Send + Sync {
     /// One version of an object.
     fn get(
@@ -28,11 +29,28 @@ pub trait Objects: Send + Sync {
         key: &str,
         version: Option<&str>,
     ) -> impl Future<Output = Result<Object, engine_aws::Error>> + Send;
+
+    /// Keeps bytes under a key of the locked bucket, once and for good; the same again is no failure, other bytes are a
+    /// conflict.
+    fn keep(&self, key: &str, bytes: &[u8]) -> impl Future<Output = Result<(), engine_aws::Error>> + Send;
 }
 
-impl Objects for ObjectStore {
+/// The buckets of the stack.
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    /// Reads files.
+    pub files: ObjectStore,
+    /// The locked bucket.
+    pub records: RecordsBucket,
+}
+
+impl Objects for Buckets {
     async fn get(&self, bucket: &str, key: &str, version: Option<&str>) -> Result<Object, engine_aws::Error> {
-        Self::get(self, bucket, key, version).await
+        self.files.get(bucket, key, version).await
+    }
+
+    async fn keep(&self, key: &str, bytes: &[u8]) -> Result<(), engine_aws::Error> {
+        self.records.put_once(key, bytes).await.map(drop)
     }
 }
 
@@ -48,6 +66,9 @@ pub enum ImportError {
     /// The object's folder is no source's.
     #[error("no source publishes to {0}")]
     UnknownFolder(String),
+    /// Other references are kept already under the snapshot's id, so that it cannot be put in force.
+    #[error("references of the snapshot: {0}")]
+    References(engine_aws::Error),
     /// Other imports of the same source came first, each time.
     #[error("other imports of this source came first {0} times")]
     Overtaken(u32),

@@ -6,4 +6,5 @@ mod accept;
 mod events;
 mod import;
 mod race;
+mod references;
 mod rig;

@@ -1,7 +1,8 @@
 //! An importer with everything it needs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use engine_aws::Error;
@@ -21,15 +22,19 @@ use serde_json::Value;
 
 pub(crate) const BUCKET: &str = "example-market-111122223333-us-east-1";
 
-/// Objects in memory, by key and version.
+/// Objects in memory: files by key and version; what is kept, by key.
 #[derive(Clone, Default)]
-pub(crate) struct MemoryObjects(Arc<Mutex<HashMap<(String, String), Object>>>);
+pub(crate) struct MemoryObjects {
+    files: Arc<Mutex<HashMap<(String, String), Object>>>,
+    kept: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    full: Arc<AtomicBool>,
+}
 
 impl MemoryObjects {
     /// Puts a version of an object, and gives the event's account of it.
     pub(crate) fn put(&self, key: &str, version: &str, bytes: &str, last_modified: &str) -> Upload {
         let object = Object { bytes: bytes.into(), last_modified: last_modified.parse().unwrap() };
-        self.0.lock().unwrap().insert((key.into(), version.into()), object);
+        self.files.lock().unwrap().insert((key.into(), version.into()), object);
         Upload {
             bucket: BUCKET.into(),
             key: key.into(),
@@ -40,12 +45,39 @@ impl MemoryObjects {
             source_address: Some("192.0.2.10".into()),
         }
     }
+
+    /// What is kept, by key.
+    pub(crate) fn kept(&self) -> BTreeMap<String, Vec<u8>> {
+        self.kept.lock().unwrap().clone()
+    }
+
+    /// Keeps other bytes under every key that is there.
+    pub(crate) fn forge(&self) {
+        self.kept.lock().unwrap().values_mut().for_each(|bytes| bytes.push(b'!'));
+    }
+
+    /// Whether nothing can be kept from here on.
+    pub(crate) fn fail(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
 }
 
 impl Objects for MemoryObjects {
     async fn get(&self, _bucket: &str, key: &str, version: Option<&str>) -> Result<Object, Error> {
         let name = (key.to_owned(), version.unwrap_or_default().to_owned());
-        self.0.lock().unwrap().get(&name).cloned().ok_or_else(|| Error::NotFound(key.to_owned()))
+        self.files.lock().unwrap().get(&name).cloned().ok_or_else(|| Error::NotFound(key.to_owned()))
+    }
+
+    async fn keep(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(Error::Unavailable { operation: "s3:PutObject", cause: "as the test wants it".into() });
+        }
+        let mut kept = self.kept.lock().unwrap();
+        if kept.entry(key.to_owned()).or_insert_with(|| bytes.to_vec()) == bytes {
+            Ok(())
+        } else {
+            Err(Error::Conflict(format!("object {key} was put before with other bytes")))
+        }
     }
 }
 
