@@ -70,7 +70,7 @@ def _topic(stack: "_Stack", topic: str, properties: dict[str, Any]) -> None:
 
 
 def _bucket(stack: "_Stack", bucket: str, properties: dict[str, Any]) -> None:
-    """Default encryption."""
+    """Default encryption, Object Lock."""
     rules = stack.resolve(
         properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     )
@@ -88,6 +88,18 @@ def _bucket(stack: "_Stack", bucket: str, properties: dict[str, Any]) -> None:
             ]
         },
     )
+    if lock := stack.resolve(properties.get("ObjectLockConfiguration")):
+        retention = lock["Rule"]["DefaultRetention"]
+        stack.client("s3").put_object_lock_configuration(
+            Bucket=bucket,
+            ObjectLockConfiguration={
+                "ObjectLockEnabled": lock["ObjectLockEnabled"],
+                # A parameter is text, whatever its type.
+                "Rule": {
+                    "DefaultRetention": {**retention, "Days": int(retention["Days"])}
+                },
+            },
+        )
 
 
 def _api(stack: "_Stack", api: str, body: dict[str, Any]) -> None:
@@ -152,6 +164,11 @@ class _Stack:
             resource["LogicalResourceId"]: resource["PhysicalResourceId"]
             for page in pages
             for resource in page["StackResourceSummaries"]
+        }
+        described = cloudformation.describe_stacks(StackName=settings.stack)
+        self._ids |= {
+            parameter["ParameterKey"]: parameter["ParameterValue"]
+            for parameter in described["Stacks"][0]["Parameters"]
         }
         self._ids |= {
             "AWS::Partition": "aws",

@@ -15,7 +15,12 @@ from .settings import Settings
 
 # By account id, which is the `sub` of their tokens and here the person's id too. In this order: with the second administrator
 # the one that the stack starts with is gone.
-PEOPLE = {"alice": ["admin"], "carol": ["security"], "bob": ["admin"]}
+PEOPLE = {
+    "alice": ["admin"],
+    "carol": ["security"],
+    "erin": ["auditor"],
+    "bob": ["admin"],
+}
 # Answers for the others, and approves whom they bring in. Nobody is their own manager.
 MANAGER = "carol"
 CLIENT = "demo"
