@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use engine_aws::directory::DirectoryError;
+use engine_aws::evidence::ExportError;
 use engine_core::field::FieldError;
 use engine_core::quote::ReplayError;
 use market_data::ImportError;
@@ -108,6 +109,44 @@ pub(crate) enum Error {
         /// What it should be.
         expected: &'static str,
     },
+    /// An argument that cannot be read as what it is.
+    #[error("{what}: {problem}")]
+    Argument {
+        /// Which.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A check of an evidence bundle that failed.
+    #[error("not verified: {check}: {why}")]
+    NotVerified {
+        /// The check.
+        check: &'static str,
+        /// Why it failed.
+        why: String,
+    },
+    /// An export that came to nothing.
+    #[error("no bundle was made: {0}")]
+    NotExported(String),
+    /// An export that did not come to its end in time.
+    #[error("export {evidence_id} was not done after {seconds} s; it may still be: run the command again, or ask for less")]
+    ExportNotDone {
+        /// The export.
+        evidence_id: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// A bundle that arrived otherwise than it was made.
+    #[error("what was fetched is not the bundle that was made: its SHA-256 is {found}, not {expected}; try again")]
+    OtherBundle {
+        /// Digest of the bundle that was made.
+        expected: String,
+        /// Digest of what was fetched.
+        found: String,
+    },
+    /// Nobody is there to say yes.
+    #[error("nothing was put back: give --yes where nobody can be asked")]
+    NotConfirmed,
     /// What was asked for is not there.
     #[error("there is no {0} in this stack")]
     NotFound(String),
@@ -191,7 +230,11 @@ impl Error {
     /// The exit status that scripts see.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Unavailable { .. } | Self::Unanswered { .. } | Self::NotImported { .. } => Exit::Unavailable,
+            Self::Unavailable { .. }
+            | Self::Unanswered { .. }
+            | Self::NotImported { .. }
+            | Self::ExportNotDone { .. }
+            | Self::OtherBundle { .. } => Exit::Unavailable,
             Self::Api(refusal) => refusal.exit(),
             _ if self.is_broken_pipe() => Exit::Done,
             _ => Exit::Failed,
@@ -206,6 +249,16 @@ impl From<engine_aws::Error> for Error {
             engine_aws::Error::Conflict(what) => Self::Conflict(what),
             engine_aws::Error::NotFound(what) => Self::NotFound(what),
             engine_aws::Error::Corrupt { what, cause } => Self::Corrupt { what: what.to_owned(), cause },
+        }
+    }
+}
+
+impl From<ExportError> for Error {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Invalid { field, problem } => Self::Invalid(vec![FieldError::new(field, problem)]),
+            ExportError::Store(error) => error.into(),
+            other => Self::NotExported(other.to_string()),
         }
     }
 }

@@ -8,7 +8,7 @@ Exit status:
   0  done
   1  not done, or done in part: what and why is on standard error
   2  the command line itself is wrong
-  3  a file was quarantined until a person accepts it
+  3  a file was quarantined until a person accepts it; or a bundle is a selection, and proves nothing about what is absent
   4  AWS or the API did not answer, or not in time, or not so often: try again";
 
 /// How a command ended, as scripts see it.
@@ -20,6 +20,8 @@ pub enum Exit {
     Failed,
     /// A file waits for a person.
     Quarantined,
+    /// A bundle proves what it holds, and nothing about what is absent.
+    SelectionOnly,
     /// It may work another time.
     Unavailable,
 }
@@ -30,7 +32,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             // 2 is the argument parser's.
-            Exit::Quarantined => 3,
+            Exit::Quarantined | Exit::SelectionOnly => 3,
             Exit::Unavailable => 4,
         })
     }

@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod audit;
 mod break_glass;
 mod clients;
 mod error;
+mod evidence;
 mod exit;
+mod fsck;
 mod import;
 mod input;
 mod keys;
@@ -14,10 +17,13 @@ mod render;
 mod replay;
 mod requests;
 mod review;
+#[cfg(test)]
+mod sealed;
 mod service_accounts;
 mod show;
 mod stack;
 mod token;
+mod verify;
 
 use std::future::Future;
 
@@ -51,6 +57,10 @@ enum Command {
     Roles(review::RolesArguments),
     AccessReview(review::AccessReviewArguments),
     BreakGlass(break_glass::BreakGlassArguments),
+    Evidence(evidence::EvidenceArguments),
+    Audit(audit::AuditArguments),
+    Fsck(fsck::FsckArguments),
+    Verify(verify::VerifyArguments),
 }
 
 /// Runs one command and says on standard error what went wrong.
@@ -61,6 +71,10 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::Price(arguments) => price::run(&arguments),
         Command::Import(arguments) => wait(import::run(stack, arguments)),
         Command::Replay(arguments) => wait(replay::run(stack, arguments)),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Evidence(arguments) => wait(evidence::run(stack, arguments)),
+        Command::Audit(arguments) => wait(audit::run(stack, arguments)),
+        Command::Fsck(arguments) => wait(fsck::run(stack, arguments)),
         Command::Token(arguments) => wait(token::run(stack, arguments)),
         Command::Keys(arguments) => wait(keys::run(arguments)),
         Command::Clients(arguments) => wait(clients::run(arguments)),

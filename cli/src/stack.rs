@@ -12,6 +12,10 @@ use clap::Args;
 use engine_aws::author::Author;
 use engine_aws::clock::{Clock, SystemClock, random_bytes};
 use engine_aws::directory::{Directory, DirectoryTables};
+use engine_aws::evidence::LogSource;
+use engine_aws::objects::WorkBucket;
+use engine_aws::records::RecordsBucket;
+use engine_aws::sealed_log::LogReader;
 use engine_aws::secrets::SecretStore;
 use engine_core::audit::{Actor, ActorType, EntryId, SecretKey};
 use jiff::Timestamp;
@@ -23,6 +27,8 @@ use crate::error::Error;
 const ALIAS: &str = "live";
 /// Longest wait for a function: a cold start and what it does.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Attempts at a search of a log group: CloudWatch takes a few a second.
+const LOG_ATTEMPTS: u32 = 8;
 
 /// Which stack a command is about.
 #[derive(Clone, Debug, Args)]
@@ -79,6 +85,42 @@ impl Stack {
     /// The bucket into which market data files go.
     pub(crate) fn market_bucket(&self, account: &str) -> String {
         format!("{}-market-{account}-{}", self.name, self.region)
+    }
+
+    /// The locked bucket of the sealed log.
+    pub(crate) fn records_bucket(&self, account: &str) -> String {
+        format!("{}-records-{account}-{}", self.name, self.region)
+    }
+
+    /// The bucket of what can be made again from the locked one.
+    pub(crate) fn work_bucket(&self, account: &str) -> String {
+        format!("{}-work-{account}-{}", self.name, self.region)
+    }
+
+    /// The sealed log, out of its buckets alone.
+    pub(crate) fn log_reader(&self, account: &str) -> LogReader {
+        let records = RecordsBucket::new(self.s3(), self.records_bucket(account));
+        LogReader::new(records, WorkBucket::new(self.s3(), self.work_bucket(account)))
+    }
+
+    /// The log groups of the stack's functions.
+    pub(crate) async fn log_source(&self) -> Result<LogSource, Error> {
+        let retries = RetryConfig::standard().with_max_attempts(LOG_ATTEMPTS);
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config)
+            .retry_config(retries)
+            .timeout_config(TimeoutConfig::disabled());
+        let client = aws_sdk_cloudwatchlogs::Client::from_conf(config.build());
+        let prefix = format!("/aws/lambda/{}-", self.name);
+        let mut pages = client.describe_log_groups().log_group_name_prefix(prefix).into_paginator().send();
+        let mut groups = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Error::aws("logs:DescribeLogGroups", &error))?;
+            groups.extend(page.log_groups.unwrap_or_default().into_iter().filter_map(|group| group.log_group_name));
+        }
+        if groups.is_empty() {
+            return Err(Error::NotFound("log group".to_owned()));
+        }
+        Ok(LogSource::new(client, groups))
     }
 
     /// Asks one of the stack's functions, once: a second factor's code in the question is no good the second time.

@@ -27,6 +27,11 @@ pub(crate) struct ApiArguments {
 }
 
 impl ApiArguments {
+    /// Whether the caller wants JSON.
+    pub(crate) const fn json(&self) -> bool {
+        self.json
+    }
+
     /// The token, from the file or the environment.
     pub(super) fn token(&self) -> Result<Zeroizing<String>, Error> {
         match &self.token_file {

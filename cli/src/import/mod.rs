@@ -15,11 +15,12 @@ use engine_aws::audit_log::AuditLog;
 use engine_aws::clock::SystemClock;
 use engine_aws::market::MarketStore;
 use engine_aws::objects::ObjectStore;
+use engine_aws::records::RecordsBucket;
 use engine_core::field::Fields;
 use engine_core::market::{MAX_FILE, Source};
 use indicatif::ProgressBar;
 use jiff::tz::TimeZone;
-use market_data::{ImportRecord, ImportStatus, Importer, Keys};
+use market_data::{Buckets, ImportRecord, ImportStatus, Importer, Keys};
 use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
@@ -177,8 +178,10 @@ async fn accept(stack: &Stack, store: MarketStore, arguments: &AcceptArguments) 
     })?;
     let (caller, (actor, reference)) = tokio::try_join!(stack.caller(), stack.keys())?;
     let author = author(&caller, &actor)?;
+    let files = ObjectStore::new(stack.s3());
+    let records = RecordsBucket::new(stack.s3(), stack.records_bucket(&caller.account));
     let importer = Importer::new(
-        ObjectStore::new(stack.s3()),
+        Buckets { files, records },
         store,
         AuditLog::new(stack.dynamodb(), stack.table("audit")),
         Keys { actor, reference },

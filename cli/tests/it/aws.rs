@@ -16,10 +16,11 @@ use engine_aws::audit_log::AuditLog;
 use engine_aws::clock::SystemClock;
 use engine_aws::market::MarketStore;
 use engine_aws::objects::ObjectStore;
+use engine_aws::records::RecordsBucket;
 use engine_core::audit::SecretKey;
 use jiff::tz::TimeZone;
 use market_data::event::Upload;
-use market_data::{Importer, Keys};
+use market_data::{Buckets, Importer, Keys};
 use tokio::runtime::Runtime;
 
 use crate::engine::{Run, command, finish};
@@ -116,8 +117,10 @@ impl Aws {
             .credentials_provider(credentials)
             .force_path_style(true)
             .endpoint_url(&self.rest);
+        let s3 = aws_sdk_s3::Client::from_conf(s3.build());
+        let records = RecordsBucket::new(s3.clone(), format!("{STACK}-records"));
         let importer = Importer::new(
-            ObjectStore::new(aws_sdk_s3::Client::from_conf(s3.build())),
+            Buckets { files: ObjectStore::new(s3), records },
             MarketStore::new(self.dynamodb.clone(), format!("{STACK}-market")),
             self.audit_log(),
             Keys { actor: key(), reference: key() },
@@ -129,11 +132,14 @@ impl Aws {
         self.runtime.spawn(async move {
             let mut done = BTreeSet::new();
             loop {
+                let folder = format!("/{BUCKET}/");
                 let paths: Vec<_> = objects.lock().unwrap().keys().cloned().collect();
                 for path in paths.into_iter().filter(|path| !done.contains(path)).collect::<Vec<_>>() {
+                    // What the importer keeps elsewhere is no upload.
+                    let Some(key) = path.strip_prefix(&folder) else { continue };
                     let upload = Upload {
                         bucket: BUCKET.to_owned(),
-                        key: path.strip_prefix(&format!("/{BUCKET}/")).unwrap().to_owned(),
+                        key: key.to_owned(),
                         version: None,
                         etag: ETAG.to_owned(),
                         size: None,

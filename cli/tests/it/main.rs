@@ -7,8 +7,12 @@ mod aws;
 mod break_glass;
 mod calls;
 mod engine;
+#[path = "../../../shared/core/tests/it/evidence_bundle.rs"]
+mod evidence_bundle;
+mod evidence;
 mod http;
 mod import;
 mod price;
 mod replay;
 mod token;
+mod verify;
