@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod calls;
+mod day;
+mod rig;
+mod sealing;
+
+pub use calls::Calls;
+pub use day::Day;
+pub use rig::{Rig, Stores};
+pub use sealing::{Figures, Pace, measure};
