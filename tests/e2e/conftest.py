@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ sys.path.insert(0, str(ROOT))
 from infra.local import deploy, people, settings, staff, totp
 from infra.local import stack as local_stack
 
+# A quote made before the first test: old enough for evidence when the last ones ask for it.
+EARLY: dict[str, Any] = {}
+
 
 @pytest.fixture(scope="session")
 def stack(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
@@ -34,9 +38,27 @@ def stack(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
     with capture.global_and_fixture_disabled():
         print()
         values = local_stack.up(mine)
+    EARLY.update(quote_now(values))
     yield values
     if not os.environ.get("KEEP_STACK"):
         local_stack.down(mine)
+
+
+def quote_now(stack: dict[str, str]) -> dict[str, Any]:
+    api = Api(stack["BASE_URL"], stack["API_KEY"])
+    position = {"ticker": "AAPL", "position_value": "100000", "loan_days": 30}
+    answer = api.post("/api/v1/calculate-locate", position)
+    return {
+        "quote_id": done(answer, 200)["quote_id"],
+        "request_id": answer.headers["X-Request-Id"],
+        "made": datetime.now(UTC),
+    }
+
+
+@pytest.fixture(scope="session")
+def early_quote(stack: dict[str, str]) -> dict[str, Any]:
+    """Its `quote_id`, `request_id`, and when it was `made`."""
+    return EARLY
 
 
 @pytest.fixture(scope="session")
@@ -288,6 +310,33 @@ def as_role(
         )
 
     return assume
+
+
+@pytest.fixture(scope="session")
+def administrator(
+    operator: Callable[[str], Any], stack: dict[str, str]
+) -> Iterator[Callable[[str], Any]]:
+    """AWS clients of a user of the account to whom everything is allowed, by service name."""
+    iam = operator("iam")
+    user = f"administrator-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=user)
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [everything]}
+    iam.put_user_policy(
+        UserName=user, PolicyName="everything", PolicyDocument=json.dumps(policy)
+    )
+    made = iam.create_access_key(UserName=user)["AccessKey"]
+    session = boto3.Session(
+        aws_access_key_id=made["AccessKeyId"],
+        aws_secret_access_key=made["SecretAccessKey"],
+        region_name=stack["AWS_REGION"],
+    )
+    yield lambda service: session.client(
+        service, endpoint_url=stack["AWS_ENDPOINT_URL"]
+    )
+    iam.delete_access_key(UserName=user, AccessKeyId=made["AccessKeyId"])
+    iam.delete_user_policy(UserName=user, PolicyName="everything")
+    iam.delete_user(UserName=user)
 
 
 @contextmanager

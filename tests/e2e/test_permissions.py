@@ -4,17 +4,17 @@ Each function's permitted calls are listed once. Everything else in the catalogu
 that someone adds without need fails here, and so does a needed one that is missing.
 """
 
-import json
-import secrets as randomness
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-TABLES = ["keys", "clients", "market", "audit", "people", "issuers", "guard"]
+TABLES = [
+    *["keys", "clients", "market", "audit", "people", "issuers", "guard"],
+    *["log", "exports"],
+]
 # Each with the name that its log group and its own name end in.
 FUNCTIONS = {
     "PricingFunction": "pricing",
@@ -22,6 +22,9 @@ FUNCTIONS = {
     "KeyAdminFunction": "key-admin",
     "TokenFunction": "token",
     "IssuerKeysFunction": "issuer-keys",
+    "AuditSealFunction": "audit-seal",
+    "EvidenceExportFunction": "evidence-export",
+    "RetentionGuardFunction": "retention-guard",
 }
 
 REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
@@ -35,7 +38,7 @@ def table_calls(table: str) -> dict[str, Callable[[Any], Any]]:
     kind = table.rsplit("-", 1)[-1]
     pk = {"S": PARTITIONS.get(kind, "permission-test")}
     item = {"pk": pk, "sk": {"S": "permission-test"}}
-    key = {"pk": pk} if kind in ("keys", "issuers", "guard") else item
+    key = {"pk": pk} if kind in ("keys", "issuers", "guard", "exports") else item
     query = {
         "KeyConditionExpression": "pk = :pk",
         "ExpressionAttributeValues": {":pk": pk},
@@ -115,6 +118,18 @@ PERMITTED = {
     ("IssuerKeysFunction", "audit"): {"PutItem"},
     ("IssuerKeysFunction", "issuers"): {"GetItem", "PutItem"},
     ("IssuerKeysFunction", "guard"): COUNT,
+    ("AuditSealFunction", "audit"): {"GetItem", "BatchGetItem", "Query", "PutItem"},
+    ("AuditSealFunction", "log"): {
+        *("GetItem", "BatchGetItem", "Query"),
+        *("PutItem", "UpdateItem", "BatchWriteItem"),
+    },
+    ("EvidenceExportFunction", "audit"): {"PutItem"},
+    ("EvidenceExportFunction", "log"): {"GetItem", "BatchGetItem", "Query"},
+    ("EvidenceExportFunction", "exports"): COUNT,
+    ("EvidenceExportFunction", "people"): {"GetItem"},
+    ("EvidenceExportFunction", "issuers"): {"GetItem"},
+    ("EvidenceExportFunction", "guard"): COUNT,
+    ("RetentionGuardFunction", "audit"): {"PutItem"},
 }
 
 READABLE_SECRETS = {
@@ -123,18 +138,42 @@ READABLE_SECRETS = {
     "KeyAdminFunction": {"actor-key", "reference-key", "bootstrap-totp"},
     "TokenFunction": {"actor-key", "bootstrap-totp"},
     "IssuerKeysFunction": {"actor-key"},
+    "AuditSealFunction": {"actor-key"},
+    "EvidenceExportFunction": {"actor-key", "reference-key"},
+    "RetentionGuardFunction": {"actor-key"},
 }
 
 # Keys of the template, used by name and not through another service.
 KEYS = [
     *["TablesKey", "LogsKey", "MarketFilesKey", "SecretsKey"],
-    *["FactorsKey", "ContactsKey", "TokenKey"],
+    *["FactorsKey", "ContactsKey", "RecordsKey"],
+    *["TokenKey", "LogKey", "EvidenceKey"],
 ]
+# Each with how it signs.
+SIGNING_KEYS = {
+    "TokenKey": {
+        "Message": b"\0" * 32,
+        "MessageType": "DIGEST",
+        "SigningAlgorithm": "ECDSA_SHA_256",
+    },
+    **{
+        key: {
+            "Message": b"permission test",
+            "MessageType": "RAW",
+            "SigningAlgorithm": "ED25519_SHA_512",
+        }
+        for key in ("LogKey", "EvidenceKey")
+    },
+}
 KEY_USES = {
     ("KeyAdminFunction", "FactorsKey"): {"Encrypt", "Decrypt"},
     ("KeyAdminFunction", "ContactsKey"): {"GenerateDataKey", "Decrypt"},
     ("TokenFunction", "TokenKey"): {"Sign"},
     ("IssuerKeysFunction", "TokenKey"): {"GetPublicKey"},
+    ("AuditSealFunction", "TokenKey"): {"GetPublicKey"},
+    ("AuditSealFunction", "LogKey"): {"Sign", "GetPublicKey"},
+    ("EvidenceExportFunction", "EvidenceKey"): {"Sign", "GetPublicKey"},
+    ("EvidenceExportFunction", "FactorsKey"): {"Decrypt"},
 }
 PURPOSES = {"FactorsKey": "totp", "ContactsKey": "contact"}
 
@@ -171,14 +210,20 @@ def test_a_function_can_do_to_a_table_what_it_needs_and_nothing_else(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_the_record_cannot_be_read_or_changed_by_who_writes_it(
+def test_an_entry_of_the_record_is_changed_and_removed_by_no_function(
     function: str, as_role: Any, stack: dict[str, str]
 ) -> None:
     """Said again by name, because it is the promise that auditors ask about."""
     dynamodb = as_role(function)("dynamodb")
     calls = table_calls(f"{stack['ENGINE_STACK']}-audit")
-    for action in ["Scan", "Query", "GetItem", "UpdateItem", "DeleteItem"]:
+    for action in [
+        *["UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLDelete"],
+        *["UpdateTimeToLive", "DeleteTable"],
+    ]:
         assert refused(calls[action], dynamodb), action
+    if function != "AuditSealFunction":
+        for action in ["Scan", "Query", "GetItem", "BatchGetItem"]:
+            assert refused(calls[action], dynamodb), action
 
 
 def test_the_records_table_itself_refuses_rewriting(
@@ -263,11 +308,12 @@ def test_only_key_admin_writes_secrets_of_service_accounts_and_nobody_reads_them
 def test_a_function_uses_the_keys_that_it_needs_for_what_it_needs(
     function: str, name: str, as_role: Any, operator: Any, stack: dict[str, str]
 ) -> None:
-    """Only `token` signs; second factors and contacts are decrypted by key-admin alone."""
+    """One function signs with each signing key; contacts are decrypted by key-admin alone."""
     key = _key_arn(operator, stack, name)
     context = {"purpose": PURPOSES.get(name, "permission-test")}
     sealed = b"x" * 100
-    if name != "TokenKey":
+    signed = SIGNING_KEYS.get(name, SIGNING_KEYS["TokenKey"])
+    if name not in SIGNING_KEYS:
         sealed = operator("kms").encrypt(
             KeyId=key, Plaintext=b"x", EncryptionContext=context
         )["CiphertextBlob"]
@@ -277,7 +323,7 @@ def test_a_function_uses_the_keys_that_it_needs_for_what_it_needs(
         "Encrypt": lambda: kms.encrypt(**bound, Plaintext=b"x"),
         "Decrypt": lambda: kms.decrypt(**bound, CiphertextBlob=sealed),
         "GenerateDataKey": lambda: kms.generate_data_key(**bound, KeySpec="AES_256"),
-        "Sign": lambda: kms.sign(KeyId=key, **_digest_to_sign()),
+        "Sign": lambda: kms.sign(KeyId=key, **signed),
         "GetPublicKey": lambda: kms.get_public_key(KeyId=key),
         "CreateGrant": lambda: kms.create_grant(
             KeyId=key, GranteePrincipal=_account(key), Operations=["DescribeKey"]
@@ -289,34 +335,28 @@ def test_a_function_uses_the_keys_that_it_needs_for_what_it_needs(
     assert let_through == KEY_USES.get((function, name), set())
 
 
-def test_not_even_an_administrator_of_the_account_signs_tokens(
-    operator: Any, stack: dict[str, str]
+@pytest.mark.parametrize("name", SIGNING_KEYS)
+def test_not_even_an_administrator_of_the_account_signs(
+    name: str, administrator: Any, operator: Any, stack: dict[str, str]
 ) -> None:
-    """A user to whom everything is allowed: the key itself refuses."""
-    key = _key_arn(operator, stack, "TokenKey")
-    user = f"permission-test-{randomness.token_hex(4)}"
-    iam = operator("iam")
-    iam.create_user(UserName=user)
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    policy = {"Version": "2012-10-17", "Statement": [everything]}
-    iam.put_user_policy(
-        UserName=user, PolicyName="everything", PolicyDocument=json.dumps(policy)
-    )
-    made = iam.create_access_key(UserName=user)["AccessKey"]
-    try:
-        kms = boto3.client(
-            "kms",
-            endpoint_url=stack["AWS_ENDPOINT_URL"],
-            region_name=stack["AWS_REGION"],
-            aws_access_key_id=made["AccessKeyId"],
-            aws_secret_access_key=made["SecretAccessKey"],
-        )
-        assert not refused(kms.get_public_key, KeyId=key)
-        assert refused(kms.sign, KeyId=key, **_digest_to_sign())
-    finally:
-        iam.delete_access_key(UserName=user, AccessKeyId=made["AccessKeyId"])
-        iam.delete_user_policy(UserName=user, PolicyName="everything")
-        iam.delete_user(UserName=user)
+    """The key itself refuses."""
+    key = _key_arn(operator, stack, name)
+    kms = administrator("kms")
+    assert not refused(kms.get_public_key, KeyId=key)
+    assert refused(kms.sign, KeyId=key, **SIGNING_KEYS[name])
+
+
+@pytest.mark.parametrize("name", ["TablesKey", "RecordsKey", "LogsKey", "SecretsKey"])
+def test_not_even_an_administrator_of_the_account_destroys_what_the_record_is_read_with(
+    name: str, administrator: Any, operator: Any, stack: dict[str, str]
+) -> None:
+    """The key itself refuses."""
+    key = _key_arn(operator, stack, name)
+    kms = administrator("kms")
+    assert not refused(kms.describe_key, KeyId=key)
+    # KMS takes no such number of days.
+    assert refused(kms.schedule_key_deletion, KeyId=key, PendingWindowInDays=1)
+    assert refused(kms.disable_key, KeyId=key)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -366,8 +406,30 @@ def test_no_function_calls_another_or_looks_at_identities(
         assert refused(role("lambda").invoke, FunctionName=name), other
     assert refused(role("kms").list_keys)
     assert refused(role("iam").list_roles)
-    assert refused(role("logs").describe_log_groups)
     assert refused(role("logs").create_log_group, logGroupName="/forged")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_logs_are_looked_after_by_the_guard_and_read_by_the_export(
+    function: str, as_role: Any, stack: dict[str, str]
+) -> None:
+    logs = as_role(function)("logs")
+    group = {"logGroupName": f"/aws/lambda/{stack['ENGINE_STACK']}-pricing"}
+    other = {"logGroupName": "/aws/lambda/of-another-stack"}
+    access = {"logGroupName": f"/aws/apigateway/{stack['ENGINE_STACK']}-access"}
+    # CloudWatch takes no such number of days: what is let through changes nothing.
+    days = {"retentionInDays": 2555}
+    prefix = {"logGroupNamePrefix": group["logGroupName"]}
+    guards = function == "RetentionGuardFunction"
+    reads = function == "EvidenceExportFunction"
+    assert refused(logs.describe_log_groups, **prefix) is not guards
+    assert refused(logs.put_retention_policy, **group, **days) is not guards
+    assert refused(logs.filter_log_events, **group) is not reads
+    assert refused(logs.put_retention_policy, **other, **days)
+    for unread in (other, access):
+        assert refused(logs.filter_log_events, **unread), unread
+    assert refused(logs.delete_retention_policy, **group)
+    assert refused(logs.delete_log_group, **other)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -395,11 +457,3 @@ def _key_arn(operator: Any, stack: dict[str, str], name: str) -> str:
 
 def _account(key: str) -> str:
     return f"arn:aws:iam::{key.split(':')[4]}:root"
-
-
-def _digest_to_sign() -> dict[str, Any]:
-    return {
-        "Message": b"\0" * 32,
-        "MessageType": "DIGEST",
-        "SigningAlgorithm": "ECDSA_SHA_256",
-    }

@@ -166,27 +166,102 @@ def test_a_key_outlives_its_stack(key: dict[str, Any]) -> None:
     assert key["UpdateReplacePolicy"] == "Retain"
 
 
-def test_every_key_rotates_but_the_one_that_kms_cannot_rotate() -> None:
+# Key, its kind, who signs with it, and who else reads its public half.
+SIGNING = [
+    (
+        *("TokenKey", "ECC_NIST_P256", "TokenFunction"),
+        {"IssuerKeysFunction", "AuditSealFunction"},
+    ),
+    (
+        *("LogKey", "ECC_NIST_EDWARDS25519", "AuditSealFunction"),
+        {"AuditSealFunction"},
+    ),
+    (
+        *("EvidenceKey", "ECC_NIST_EDWARDS25519", "EvidenceExportFunction"),
+        {"EvidenceExportFunction"},
+    ),
+]
+
+
+def test_every_key_rotates_but_those_that_kms_cannot_rotate() -> None:
     keys = [*of_type("AWS::KMS::Key").items()]
     keys += of_type("AWS::KMS::Key", load(ROOT / "infra" / "trail.yaml")).items()
     still = [k for k, v in keys if v["Properties"].get("EnableKeyRotation") is not True]
-    assert still == ["TokenKey"]
-    signing = TEMPLATE["Resources"]["TokenKey"]["Properties"]
-    assert signing["KeyUsage"] == "SIGN_VERIFY"
-    assert signing["KeySpec"] == "ECC_NIST_P256"
+    assert still == [key for key, *_ in SIGNING]
 
 
-def test_only_the_token_function_signs_whatever_other_policies_say() -> None:
-    assert may("kms:Sign", "TokenKey") == {"TokenFunction"}
-    assert may("kms:GetPublicKey", "TokenKey") == {"IssuerKeysFunction"}
-    policy = TEMPLATE["Resources"]["TokenKey"]["Properties"]["KeyPolicy"]
-    (deny,) = [s for s in policy["Statement"] if s["Effect"] == "Deny"]
-    assert (deny["Principal"], deny["Action"]) == ("*", "kms:Sign")
-    assert list(deny["Condition"]) == ["ArnNotLike"]
-    excepted = deny["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
-    assert excepted[0] == {"Fn::GetAtt": f"{ROLES['TokenFunction']}.Arn"}
-    assert "assumed-role/${TokenRole}/*" in excepted[1]["Fn::Sub"]
+def denied_to_all_but(statement: dict[str, Any], function: str) -> None:
+    """A refusal of everybody except a function's role, in both ways of naming who has taken it on."""
+    role = ROLES[function]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert list(statement["Condition"]) == ["ArnNotLike"]
+    excepted = statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
+    assert excepted[0] == {"Fn::GetAtt": f"{role}.Arn"}
+    assert f"assumed-role/${{{role}}}/*" in excepted[1]["Fn::Sub"]
     assert len(excepted) == 2
+
+
+@pytest.mark.parametrize(("key", "spec", "signs", "reads"), SIGNING)
+def test_one_function_signs_with_a_key_whatever_other_policies_say(
+    key: str, spec: str, signs: str, reads: set[str]
+) -> None:
+    signing = TEMPLATE["Resources"][key]["Properties"]
+    assert (signing["KeyUsage"], signing["KeySpec"]) == ("SIGN_VERIFY", spec)
+    assert may("kms:Sign", key) == {signs}
+    assert may("kms:GetPublicKey", key) == reads
+    (deny,) = [s for s in signing["KeyPolicy"]["Statement"] if s["Effect"] == "Deny"]
+    assert deny["Action"] == "kms:Sign"
+    denied_to_all_but(deny, signs)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "function", "variable"),
+    [
+        ("LogKeyPredecessorArn", "AuditSealFunction", "LOG_KEY_PREDECESSOR"),
+        (
+            *("EvidenceKeyPredecessorArn", "EvidenceExportFunction"),
+            "EVIDENCE_KEY_PREDECESSOR",
+        ),
+    ],
+)
+def test_a_signing_key_is_succeeded_by_naming_the_one_before_it(
+    parameter: str, function: str, variable: str
+) -> None:
+    assert TEMPLATE["Parameters"][parameter]["Default"] == ""
+    variables = FUNCTIONS[function]["Properties"]["Environment"]["Variables"]
+    assert variables[variable] == {"Ref": parameter}
+    (named,) = [
+        statement
+        for statement in statements(function)
+        if parameter in json.dumps(statement["Resource"])
+    ]
+    assert named["Action"] == ["kms:Sign", "kms:GetPublicKey"]
+    condition, arn, otherwise = named["Resource"][1]["Fn::If"]
+    assert (arn, otherwise) == ({"Ref": parameter}, {"Ref": "AWS::NoValue"})
+    unset = TEMPLATE["Conditions"][condition]["Fn::Not"][0]["Fn::Equals"]
+    assert unset == [{"Ref": parameter}, ""]
+    assert may("kms:Sign", parameter) == {function}
+
+
+def but_the_root_and_a_deployment(condition: dict[str, Any]) -> None:
+    """What a refusal leaves out: the account's root, and CloudFormation on somebody's behalf."""
+    assert set(condition) == {"ArnNotEquals", "StringNotEquals"}
+    root = condition["ArnNotEquals"]["aws:PrincipalArn"]["Fn::Sub"]
+    assert root.endswith(":iam::${AWS::AccountId}:root")
+    assert condition["StringNotEquals"] == {
+        "aws:CalledViaLast": "cloudformation.amazonaws.com"
+    }
+
+
+@pytest.mark.parametrize("key", ["TablesKey", "RecordsKey", "LogsKey", "SecretsKey"])
+def test_a_key_that_the_record_cannot_be_read_without_is_not_destroyed(
+    key: str,
+) -> None:
+    policy = TEMPLATE["Resources"][key]["Properties"]["KeyPolicy"]["Statement"]
+    (deny,) = [s for s in policy if s["Effect"] == "Deny"]
+    assert deny["Principal"] == "*"
+    assert set(deny["Action"]) == {"kms:ScheduleKeyDeletion", "kms:DisableKey"}
+    but_the_root_and_a_deployment(deny["Condition"])
 
 
 def test_only_key_admin_publishes_notices_and_they_are_encrypted() -> None:
@@ -214,12 +289,15 @@ def test_who_holds_which_role_is_changed_by_key_admin_alone() -> None:
     assert noted == ["service_accounts"]
 
 
-@pytest.mark.parametrize("function", ["PricingFunction", "TokenFunction"])
-def test_second_factors_are_read_by_key_admin_alone(function: str) -> None:
-    """The emulator cannot judge this; AWS does."""
+@pytest.mark.parametrize(
+    "function", ["PricingFunction", "TokenFunction", "EvidenceExportFunction"]
+)
+def test_of_people_a_function_reads_what_it_judges_them_by(function: str) -> None:
+    """Second factors are read where they are judged. The emulator cannot judge this; AWS does."""
     needed = {
         "PricingFunction": ["principals", "service_accounts"],
         "TokenFunction": ["service_accounts", "bootstrap"],
+        "EvidenceExportFunction": ["principals", "service_accounts", "persons"],
     }
     read = leading_keys(function, "dynamodb:GetItem", "PeopleTable")
     assert read == needed[function]
@@ -231,21 +309,29 @@ def test_a_function_counts_only_what_it_judges() -> None:
     assert leading_keys("PricingFunction", *table) == counted
     assert leading_keys("IssuerKeysFunction", *table) == ["refusals*"]
     assert leading_keys("TokenFunction", *table) == [*counted, "step-up#bootstrap"]
+    of_export = [*counted, "step-up#*", "once#*"]
+    assert leading_keys("EvidenceExportFunction", *table) == of_export
 
 
 def test_the_right_to_use_a_key_is_bound_to_what_it_is_used_for() -> None:
     assert TEMPLATE["Parameters"]["RequireEncryptionContext"]["Default"] == "true"
     purposes = {}
-    for statement in statements("KeyAdminFunction"):
-        if "Fn::If" in (bound := statement.get("Condition", {})):
-            condition, when_true, _ = bound["Fn::If"]
-            assert condition == "HasEncryptionContext"
-            purposes[statement["Sid"]] = when_true["StringEquals"]
+    for function in FUNCTIONS:
+        for statement in statements(function):
+            if "Fn::If" in (bound := statement.get("Condition", {})):
+                condition, when_true, _ = bound["Fn::If"]
+                assert condition == "HasEncryptionContext"
+                purposes[function, statement["Sid"]] = when_true["StringEquals"]
+    totp = {"kms:EncryptionContext:purpose": "totp"}
+    contact = {"kms:EncryptionContext:purpose": "contact"}
     assert purposes == {
-        "UseFactorsKey": {"kms:EncryptionContext:purpose": "totp"},
-        "UseContactsKey": {"kms:EncryptionContext:purpose": "contact"},
+        ("KeyAdminFunction", "UseFactorsKey"): totp,
+        ("KeyAdminFunction", "UseContactsKey"): contact,
+        ("EvidenceExportFunction", "UseFactorsKey"): totp,
     }
-    assert may("kms:Decrypt", "FactorsKey") == {"KeyAdminFunction"}
+    judges = {"KeyAdminFunction", "EvidenceExportFunction"}
+    assert may("kms:Decrypt", "FactorsKey") == judges
+    assert may("kms:Encrypt", "FactorsKey") == {"KeyAdminFunction"}
     assert may("kms:Decrypt", "ContactsKey") == {"KeyAdminFunction"}
 
 
@@ -317,7 +403,7 @@ def test_a_bucket_is_private_versioned_and_encrypted(bucket: dict[str, Any]) -> 
 
 
 def test_every_function_has_a_role_of_its_own() -> None:
-    assert len(set(ROLES.values())) == len(FUNCTIONS) == 5
+    assert len(set(ROLES.values())) == len(FUNCTIONS) == 8
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -325,8 +411,12 @@ def test_a_role_names_what_it_may_do_and_to_what(function: str) -> None:
     for statement in statements(function):
         actions = listed(statement["Action"])
         assert not [action for action in actions if "*" in action], statement["Sid"]
-        tracing = all(action.startswith("xray:") for action in actions)
-        assert ("*" in listed(statement["Resource"])) is tracing, statement["Sid"]
+        # Of these there is nothing to name.
+        of_all = all(
+            action.startswith("xray:") or action == "logs:DescribeLogGroups"
+            for action in actions
+        )
+        assert ("*" in listed(statement["Resource"])) is of_all, statement["Sid"]
 
 
 def test_each_statement_says_why() -> None:
@@ -337,7 +427,7 @@ def test_each_statement_says_why() -> None:
         for number, line in enumerate(lines)
         if line.strip().removeprefix("- Sid: ") in sids - {"Trace"}
     ]
-    assert len(in_roles) > 35
+    assert len(in_roles) > 75
     for number, line in in_roles:
         above = lines[number - 1].strip()
         assert above.startswith("#"), f"line {number + 1}: {line.strip()}"
@@ -367,6 +457,227 @@ def test_the_environment_names_things_and_holds_no_secret() -> None:
 def test_no_parameter_takes_a_secret() -> None:
     for name in TEMPLATE["Parameters"]:
         assert not re.search("secret|password|token|apikey", name, re.IGNORECASE)
+
+
+def test_the_sealed_log_is_locked_for_seven_years_unless_told_otherwise() -> None:
+    parameters = TEMPLATE["Parameters"]
+    assert parameters["RecordsLockMode"]["Default"] == "COMPLIANCE"
+    assert parameters["RecordsLockMode"]["AllowedValues"] == [
+        "COMPLIANCE",
+        "GOVERNANCE",
+    ]
+    assert parameters["RecordsLockDays"]["Default"] == 2557
+    bucket = TEMPLATE["Resources"]["RecordsBucket"]["Properties"]
+    assert bucket["ObjectLockEnabled"] is True
+    assert bucket["ObjectLockConfiguration"] == {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": {
+            "DefaultRetention": {
+                "Mode": {"Ref": "RecordsLockMode"},
+                "Days": {"Ref": "RecordsLockDays"},
+            }
+        },
+    }
+    # An uploaded part is no object yet: it is all that goes by itself.
+    for rule in bucket["LifecycleConfiguration"]["Rules"]:
+        assert set(rule) == {"Id", "Status", "AbortIncompleteMultipartUpload"}
+
+
+def bucket_policy(name: str) -> dict[str, dict[str, Any]]:
+    """Statements of a bucket's policy by Sid; those that hold where the endpoint is AWS included."""
+    policy = TEMPLATE["Resources"][name]
+    assert "Condition" not in policy, "most of it holds on an emulator too"
+    listed = policy["Properties"]["PolicyDocument"]["Statement"]
+    plain = [s["Fn::If"][1] if "Fn::If" in s else s for s in listed]
+    return {statement["Sid"]: statement for statement in plain}
+
+
+def test_nobody_deletes_unlocks_or_writes_over_an_object_of_the_sealed_log() -> None:
+    policy = bucket_policy("RecordsBucketPolicy")
+    assert {statement["Effect"] for statement in policy.values()} == {"Deny"}
+    unlock = policy["NobodyUnlocksOrDeletes"]
+    assert set(unlock["Action"]) == {
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:BypassGovernanceRetention",
+        "s3:PutObjectRetention",
+        "s3:PutObjectLegalHold",
+    }
+    excepted = unlock["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]["Fn::Sub"]
+    assert excepted.endswith(":iam::${AWS::AccountId}:root")
+    loosen = policy["NobodyLoosensTheBucket"]
+    assert set(loosen["Action"]) == {
+        "s3:PutBucketObjectLockConfiguration",
+        "s3:PutBucketVersioning",
+        "s3:PutLifecycleConfiguration",
+        "s3:PutEncryptionConfiguration",
+        "s3:PutBucketPolicy",
+        "s3:DeleteBucketPolicy",
+    }
+    assert loosen["Resource"] == {"Fn::GetAtt": "RecordsBucket.Arn"}
+    but_the_root_and_a_deployment(loosen["Condition"])
+    assert policy["OnlyWhatIsNotThereYet"]["Action"] == "s3:PutObject"
+    assert policy["OnlyWhatIsNotThereYet"]["Condition"] == {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+    assert TEMPLATE["Parameters"]["RequireConditionalPuts"]["Default"] == "true"
+    assert {"TlsOnly", "Tls12OrNewer"} <= set(policy)
+
+
+def test_each_part_of_the_sealed_log_has_one_writer() -> None:
+    written = {
+        "OnlyTheSealWritesTheLog": (
+            *("RecordsBucket", "AuditSealFunction"),
+            *("tile", "bodies", "checkpoints", "anchors", "keys/log", "keys/token"),
+        ),
+        "OnlyTheExportWritesItsNotes": (
+            *("RecordsBucket", "EvidenceExportFunction", "notes", "keys/evidence"),
+        ),
+        "OnlyTheImportWritesReferences": (
+            *("RecordsBucket", "MarketDataFunction", "references"),
+        ),
+        "OnlyTheSealWritesTheEdge": (
+            *("WorkBucket", "AuditSealFunction", "tile", "batches"),
+        ),
+        "OnlyTheExportWritesBundles": (
+            *("WorkBucket", "EvidenceExportFunction", "exports"),
+        ),
+    }
+    for sid, (bucket, function, *folders) in written.items():
+        deny = bucket_policy(f"{bucket}Policy")[sid]
+        denied_to_all_but(deny, function)
+        assert deny["Action"] == "s3:PutObject"
+        assert deny["Resource"] == [
+            {"Fn::Sub": f"${{{bucket}.Arn}}/{folder}/*"} for folder in folders
+        ]
+        for folder in folders:
+            path = f"{bucket}.Arn}}/{folder}/*"
+            assert may("s3:PutObject", path) == {function}, path
+    writers = {"AuditSealFunction", "EvidenceExportFunction", "MarketDataFunction"}
+    assert may("s3:PutObject", "RecordsBucket") == writers
+    assert {"TlsOnly", "Tls12OrNewer"} <= set(bucket_policy("WorkBucketPolicy"))
+    for action in ["DeleteObject", "DeleteObjectVersion", "PutObjectRetention"]:
+        assert may(f"s3:{action}", "RecordsBucket") == set(), action
+
+
+def test_what_the_log_can_make_again_goes_by_itself_and_nothing_else_does() -> None:
+    work = TEMPLATE["Resources"]["WorkBucket"]["Properties"]
+    expiring = {
+        rule["Prefix"]: rule["ExpirationInDays"]
+        for rule in work["LifecycleConfiguration"]["Rules"]
+        if "ExpirationInDays" in rule
+    }
+    assert expiring == {"tile/": 35, "batches/": 35, "exports/": 30}
+    # Longer than the day in which the control total writes the log's edge anew.
+    assert min(expiring.values()) > 1
+
+
+def test_the_record_is_read_by_who_seals_it_and_the_log_written_by_nobody_else() -> (
+    None
+):
+    sealer = {"AuditSealFunction"}
+    for action in ["GetItem", "BatchGetItem", "Query"]:
+        assert may(f"dynamodb:{action}", "AuditTable") == sealer, action
+    assert may("dynamodb:GetRecords", "AuditTable") == sealer
+    for action in ["UpdateItem", "DeleteItem", "BatchWriteItem"]:
+        assert may(f"dynamodb:{action}", "AuditTable") == set(), action
+    for action in ["PutItem", "UpdateItem", "BatchWriteItem"]:
+        assert may(f"dynamodb:{action}", "LogTable") == sealer, action
+    assert may("dynamodb:Query", "LogTable") == {*sealer, "EvidenceExportFunction"}
+    assert may("dynamodb:DeleteItem", "LogTable") == set()
+
+
+def events_of(function: str, kind: str) -> list[dict[str, Any]]:
+    events = FUNCTIONS[function]["Properties"]["Events"].values()
+    return [event["Properties"] for event in events if event["Type"] == kind]
+
+
+def test_sealing_reads_all_of_the_stream_and_gives_up_while_it_can_still_be_read() -> (
+    None
+):
+    (stream,) = events_of("AuditSealFunction", "DynamoDB")
+    assert stream["Stream"] == {"Fn::GetAtt": "AuditTable.StreamArn"}
+    assert stream["StartingPosition"] == "TRIM_HORIZON"
+    assert (stream["BatchSize"], stream["MaximumBatchingWindowInSeconds"]) == (1000, 5)
+    assert stream["BisectBatchOnFunctionError"] is True
+    assert stream["MaximumRetryAttempts"] == -1
+    assert stream["MaximumRecordAgeInSeconds"] < 24 * 3600
+    # A change of an entry is what the stream alone tells of: nothing of it is filtered out.
+    assert "FilterCriteria" not in stream
+    (schedule,) = events_of("AuditSealFunction", "Schedule")
+    assert schedule["Schedule"] == "rate(1 minute)"
+
+
+def test_an_export_is_one_invocation_and_starts_once() -> None:
+    (stream,) = events_of("EvidenceExportFunction", "DynamoDB")
+    assert stream["Stream"] == {"Fn::GetAtt": "ExportsTable.StreamArn"}
+    assert stream["StartingPosition"] == "TRIM_HORIZON"
+    assert stream["BatchSize"] == 1
+    (pattern,) = stream["FilterCriteria"]["Filters"]
+    assert json.loads(pattern["Pattern"]) == {"eventName": ["INSERT"]}
+    assert FUNCTIONS["EvidenceExportFunction"]["Properties"]["Timeout"] == 900
+    # Five beginnings of that length, and what their leases take to run out.
+    assert stream["MaximumRecordAgeInSeconds"] > 5 * (900 + 120)
+
+
+@pytest.mark.parametrize("function", ["AuditSealFunction", "EvidenceExportFunction"])
+def test_records_of_a_stream_that_are_given_up_are_told_of(function: str) -> None:
+    (stream,) = events_of(function, "DynamoDB")
+    queue = stream["DestinationConfig"]["OnFailure"]["Destination"]
+    assert queue == {"Fn::GetAtt": "FailedStreamRecords.Arn"}
+    assert function in may("sqs:SendMessage", "FailedStreamRecords")
+
+
+def joined(value: dict[str, Any]) -> set[str]:
+    """The resources of a list with commas between them, in which there may be another."""
+    separator, named = value["Fn::Join"]
+    assert separator == ","
+    return {
+        name
+        for each in named
+        for name in (joined(each) if "Fn::Join" in each else {each["Ref"]})
+    }
+
+
+def test_every_log_group_is_guarded_and_those_of_functions_are_searched() -> None:
+    groups = set(of_type("AWS::Logs::LogGroup"))
+    guard, export = (
+        FUNCTIONS[function]["Properties"]["Environment"]["Variables"]
+        for function in ("RetentionGuardFunction", "EvidenceExportFunction")
+    )
+    assert joined(guard["LOG_GROUPS"]) == groups
+    # The request ids in there are API Gateway's.
+    assert joined(export["LOG_GROUPS"]) == groups - {"ApiAccessLogs"}
+    prefixes = guard["LOG_GROUP_PREFIXES"]["Fn::Sub"].split(",")
+    for group in of_type("AWS::Logs::LogGroup").values():
+        name = group["Properties"]["LogGroupName"]["Fn::Sub"]
+        assert name.startswith(tuple(prefixes)), name
+    assert guard["LOGS_KEY"] == {"Fn::GetAtt": "LogsKey.Arn"}
+    (schedule,) = events_of("RetentionGuardFunction", "Schedule")
+    assert schedule["Schedule"] == "rate(1 hour)"
+
+
+def test_the_lock_of_the_sealed_log_is_compared_with_what_the_stack_says() -> None:
+    told = FUNCTIONS["RetentionGuardFunction"]["Properties"]["Environment"]["Variables"]
+    assert told["RECORDS_BUCKET"] == {"Ref": "RecordsBucket"}
+    assert told["RECORDS_LOCK_MODE"] == {"Ref": "RecordsLockMode"}
+    assert told["RECORDS_LOCK_DAYS"] == {"Ref": "RecordsLockDays"}
+    for action in ["GetBucketObjectLockConfiguration", "GetBucketVersioning"]:
+        assert may(f"s3:{action}", "RecordsBucket") == {"RetentionGuardFunction"}
+    for action in ["PutBucketObjectLockConfiguration", "PutBucketVersioning"]:
+        assert may(f"s3:{action}", "RecordsBucket") == set(), action
+
+
+def test_retention_is_lengthened_by_the_guard_and_logs_are_read_by_the_export() -> None:
+    guard, export = {"RetentionGuardFunction"}, {"EvidenceExportFunction"}
+    group = "log-group:/aws/lambda/${AWS::StackName}-*"
+    assert may("logs:PutRetentionPolicy", group) == guard
+    assert may("logs:DescribeLogGroups", "*") == guard
+    assert may("logs:FilterLogEvents", group) == export
+    assert may("logs:FilterLogEvents", "log-group:/aws/apigateway") == set()
+    for action in ["DeleteRetentionPolicy", "DeleteLogGroup", "GetLogEvents"]:
+        assert may(f"logs:{action}", "log-group") == set(), action
 
 
 def test_what_api_gateway_answers_itself_is_a_problem_document() -> None:
@@ -440,10 +751,17 @@ def test_people_hear_of_security_events_and_of_answers_that_failed() -> None:
         )
         for found in of_type("AWS::Logs::MetricFilter", alarms).values()
     }
-    for function in ("pricing", "key-admin", "token"):
+    told = ("pricing", "key-admin", "token", "evidence-export", "retention-guard")
+    for function in told:
         assert (function, '{ $.event_type = "SECURITY_EVENT" }') in counted
-    for function in ("key-admin", "token"):
+    for function in ("key-admin", "token", "evidence-export"):
         assert (function, "{ $.details.http_status >= 500 }") in counted
+    late = '$.details.reason {} "unsealed_entry"'
+    critical = f'{{ ($.event_type = "SECURITY_EVENT") && ({late.format("!=")}) }}'
+    assert ("audit-seal", critical) in counted
+    assert ("audit-seal", f"{{ {late.format('=')} }}") in counted
+    failed = '{ ($.action = "evidence.export") && ($.status = "FAILURE") }'
+    assert ("evidence-export", failed) in counted
     watched = {
         alarm["Properties"]["MetricName"]
         for alarm in of_type("AWS::CloudWatch::Alarm", alarms).values()
@@ -461,3 +779,15 @@ def test_the_trail_names_who_asked_for_a_bootstrap_token_and_who_wrote_a_credent
     for written in ("keys", "clients", "guard"):
         assert f":table/${{StackName}}-{written}" in text
     assert ":function:${StackName}-token" in text
+
+
+def test_the_trail_sees_who_touches_the_sealed_log() -> None:
+    trail = of_type("AWS::CloudTrail::Trail", load(TEMPLATES[3]))["Trail"]
+    selectors = trail["Properties"]["AdvancedEventSelectors"]
+    for bucket in ["RecordsBucketArn", "WorkBucketArn"]:
+        (watched,) = [s for s in selectors if bucket in json.dumps(s)]
+        fields = {field["Field"]: field for field in watched["FieldSelectors"]}
+        assert fields["resources.type"]["Equals"] == ["AWS::S3::Object"]
+        assert "readOnly" not in fields, "reads too: whoever reads the log is known"
+    passed = TEMPLATE["Resources"]["Trail"]["Properties"]["Parameters"]
+    assert passed["WorkBucketArn"] == {"Fn::GetAtt": "WorkBucket.Arn"}

@@ -9,7 +9,7 @@ use engine_aws::secrets::SecretStore;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 
-/// Longest wait for one attempt at a call, and attempts: the function has two minutes, and nobody waits for its answer.
+/// Longest wait for one attempt at a call, and attempts: the function has five minutes, and nobody waits for its answer.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 4;
 

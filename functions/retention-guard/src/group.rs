@@ -8,8 +8,8 @@ pub(crate) struct Group {
     pub(crate) name: String,
     /// Days that it is kept; `None` is for ever.
     pub(crate) days: Option<i32>,
-    /// Whether a key of ours encrypts it.
-    pub(crate) encrypted: bool,
+    /// ARN of the KMS key that encrypts it; `None` where only CloudWatch's own does.
+    pub(crate) key: Option<String>,
 }
 
 /// How a group's retention stands to the policy.
@@ -29,7 +29,7 @@ impl Group {
         Some(Self {
             name: described.log_group_name()?.to_owned(),
             days: described.retention_in_days(),
-            encrypted: described.kms_key_id().is_some_and(|key| !key.is_empty()),
+            key: described.kms_key_id().filter(|key| !key.is_empty()).map(str::to_owned),
         })
     }
 
@@ -56,7 +56,7 @@ mod tests {
             (Some(2922), Retention::Longer),
             (None, Retention::Longer),
         ] {
-            let group = Group { name: "/aws/lambda/example-pricing".into(), days, encrypted: true };
+            let group = Group { name: "/aws/lambda/example-pricing".into(), days, key: None };
             assert_eq!(group.retention(2557), expected, "{days:?}");
         }
     }

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod group;
+mod lock;
 mod report;
 mod settings;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use engine_aws::Error;
 use engine_aws::audit_log::AuditLog;
 use engine_aws::author::{Act, Author};
@@ -16,22 +18,27 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::group::{Group, Retention};
+use crate::lock::Found;
 
+pub use lock::Lock;
 pub use settings::{RETENTION_DAYS, Settings, SettingsError};
 
 /// The function's name as an actor and in the record.
 const FUNCTION: &str = "retention-guard";
+/// What S3 says of a bucket without Object Lock.
+const NO_LOCK: &str = "ObjectLockConfigurationNotFoundError";
 
-/// Compares log groups with the policy.
+/// Compares log groups and the sealed log's lock with the policy.
 pub struct RetentionGuard {
     logs: aws_sdk_cloudwatchlogs::Client,
+    s3: aws_sdk_s3::Client,
     audit: AuditLog,
     actor_key: SecretKey,
     settings: Settings,
     clock: SharedClock,
 }
 
-/// What a run found and did, in log groups.
+/// What a run found and did, in log groups but for the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Done {
     /// Compared with the policy.
@@ -40,10 +47,12 @@ pub struct Done {
     pub repaired: usize,
     /// Kept for longer, and left alone.
     pub longer: usize,
-    /// Without a key of ours.
+    /// Without a key, or with another than ours.
     pub unencrypted: usize,
     /// Not there, and they must be.
     pub missing: usize,
+    /// The bucket of the sealed log locks what is put for less than the policy says.
+    pub unlocked: bool,
 }
 
 /// What could not be done, each by what it was to be done to; the rest was.
@@ -60,24 +69,33 @@ impl fmt::Display for RunError {
 impl std::error::Error for RunError {}
 
 impl RetentionGuard {
-    /// The function that guards the groups that `settings` names.
+    /// The function that guards the groups and the bucket that `settings` names.
     #[must_use]
     pub fn new(
         logs: aws_sdk_cloudwatchlogs::Client,
+        s3: aws_sdk_s3::Client,
         dynamodb: aws_sdk_dynamodb::Client,
         actor_key: SecretKey,
         settings: Settings,
         clock: SharedClock,
     ) -> Self {
         let audit = AuditLog::new(dynamodb, &settings.audit_table);
-        Self { logs, audit, actor_key, settings, clock }
+        Self { logs, s3, audit, actor_key, settings, clock }
     }
 
-    /// Makes one run. Every group is tried, whatever became of the others; one that fails, fails the run.
+    /// Makes one run. The bucket and every group are tried, whatever became of the others; one that fails, fails the run.
     pub async fn run(&self, request_id: &str) -> Result<Done, RunError> {
         let author = self.author(request_id);
         let mut failed = Vec::new();
         let mut done = Done::default();
+        let bucket = &self.settings.records_bucket;
+        match self.records_unlocked().await {
+            Ok(unlocked) => done.unlocked = unlocked,
+            Err(error) => {
+                report::failed(bucket, &error);
+                failed.push((bucket.clone(), error));
+            }
+        }
         let mut there = BTreeMap::new();
         for prefix in &self.settings.prefixes {
             match self.list(prefix).await {
@@ -96,8 +114,8 @@ impl RetentionGuard {
         }
         for group in there.values() {
             done.compared += 1;
-            if !group.encrypted {
-                report::unencrypted(&group.name);
+            if group.key.as_ref() != Some(&self.settings.logs_key) {
+                report::unencrypted(group);
                 done.unencrypted += 1;
             }
             match group.retention(self.settings.retention_days) {
@@ -131,6 +149,25 @@ impl RetentionGuard {
             groups.extend(Group::read(&group));
         }
         Ok(groups)
+    }
+
+    /// Whether the bucket of the sealed log locks what is put for less than the policy says, which is told of. It is not mended: no
+    /// function may change a lock.
+    async fn records_unlocked(&self) -> Result<bool, Error> {
+        let (bucket, policy) = (&self.settings.records_bucket, &self.settings.records_lock);
+        let versioning = self.s3.get_bucket_versioning().bucket(bucket).send().await;
+        let versioning = versioning.map_err(|error| Error::unavailable("s3:GetBucketVersioning", &error))?;
+        let lock = match self.s3.get_object_lock_configuration().bucket(bucket).send().await {
+            Ok(found) => found.object_lock_configuration,
+            Err(error) if error.code() == Some(NO_LOCK) => None,
+            Err(error) => return Err(Error::unavailable("s3:GetObjectLockConfiguration", &error)),
+        };
+        let found = Found::read(versioning.status(), lock.as_ref());
+        let weaker = found.is_weaker_than(policy);
+        if weaker {
+            report::unlocked(bucket, &found, policy);
+        }
+        Ok(weaker)
     }
 
     /// Puts the policy back. The entry comes first: a repair that nobody could record is not made, and the next run finds the

@@ -22,7 +22,8 @@ async fn main() -> Result<(), Error> {
     let actor_key = secrets.versioned_key(&settings.actor_key_secret).await?;
     let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
-    let function = RetentionGuard::new(logs, dynamodb, actor_key, settings, Arc::new(SystemClock));
+    let s3 = aws_sdk_s3::Client::new(&config);
+    let function = RetentionGuard::new(logs, s3, dynamodb, actor_key, settings, Arc::new(SystemClock));
     let function = &function;
     run(service_fn(async move |event: LambdaEvent<IgnoredAny>| {
         function.run(&event.context.request_id).await.map_err(Error::from)

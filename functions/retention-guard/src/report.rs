@@ -5,6 +5,7 @@ use engine_http::logging::EventType;
 
 use crate::Done;
 use crate::group::Group;
+use crate::lock::{Found, Lock};
 
 const COMPARE: &str = "retention.compare";
 
@@ -38,16 +39,36 @@ pub(crate) fn missing(group: &str) {
     );
 }
 
-/// A group has no key of ours.
-pub(crate) fn unencrypted(group: &str) {
+/// A group has no key, or another than ours.
+pub(crate) fn unencrypted(group: &Group) {
     let event_type = EventType::SecurityEvent.as_str();
     let reason = "log_group_unencrypted";
     tracing::error!(
         event_type,
         status = "FAILURE",
         action = COMPARE,
-        resource = group,
+        resource = group.name,
         details.reason = reason,
+        details.kms_key = group.key,
+        "{reason}"
+    );
+}
+
+/// The bucket of the sealed log locks what is put for less than the policy says.
+pub(crate) fn unlocked(bucket: &str, found: &Found, policy: &Lock) {
+    let event_type = EventType::SecurityEvent.as_str();
+    let reason = "records_unlocked";
+    tracing::error!(
+        event_type,
+        status = "FAILURE",
+        action = COMPARE,
+        resource = bucket,
+        details.reason = reason,
+        details.versioned = found.versioned,
+        details.lock_mode = found.lock.as_ref().map(|lock| lock.mode.as_str()),
+        details.lock_days = found.lock.as_ref().map(|lock| lock.days),
+        details.policy_mode = policy.mode.as_str(),
+        details.policy_days = policy.days,
         "{reason}"
     );
 }
@@ -65,7 +86,7 @@ pub(crate) fn longer(group: &Group, policy: i32) {
     );
 }
 
-/// A group, or all that begin so, could not be read or repaired.
+/// A group, all that begin so, or the bucket could not be read or repaired.
 pub(crate) fn failed(resource: &str, error: &Error) {
     tracing::error!(
         event_type = EventType::Configuration.as_str(),
@@ -73,7 +94,7 @@ pub(crate) fn failed(resource: &str, error: &Error) {
         action = COMPARE,
         resource,
         %error,
-        "log retention could not be compared or repaired"
+        "this could not be compared with the policy, or not be repaired"
     );
 }
 
@@ -88,6 +109,7 @@ pub(crate) fn compared(done: &Done) {
         details.longer = done.longer,
         details.unencrypted = done.unencrypted,
         details.missing = done.missing,
-        "log groups compared"
+        details.unlocked = done.unlocked,
+        "compared with the policy"
     );
 }

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_s3::types::ObjectLockRetentionMode;
+
+use crate::lock::Lock;
+
 /// Days that `PutRetentionPolicy` takes (CloudWatch Logs API reference).
 pub const RETENTION_DAYS: [i32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
@@ -15,6 +19,12 @@ pub struct Settings {
     pub prefixes: Vec<String>,
     /// Log groups that must be there (`LOG_GROUPS`, separated by commas). Each begins with one of the prefixes.
     pub groups: BTreeSet<String>,
+    /// ARN of the KMS key that encrypts them (`LOGS_KEY`).
+    pub logs_key: String,
+    /// Bucket of the sealed log (`RECORDS_BUCKET`).
+    pub records_bucket: String,
+    /// How it locks what is put (`RECORDS_LOCK_MODE`, `RECORDS_LOCK_DAYS`).
+    pub records_lock: Lock,
     /// Table of audit entries (`AUDIT_TABLE`).
     pub audit_table: String,
     /// ARN of the secret with the actor key (`ACTOR_KEY_SECRET`).
@@ -30,6 +40,12 @@ pub enum SettingsError {
     /// CloudWatch would refuse it.
     #[error("LOG_RETENTION_DAYS is {0}, which is no number of days that CloudWatch Logs takes")]
     Days(String),
+    /// S3 knows no such mode.
+    #[error("RECORDS_LOCK_MODE is {0}, which is neither COMPLIANCE nor GOVERNANCE")]
+    LockMode(String),
+    /// No time that an object can be locked for.
+    #[error("RECORDS_LOCK_DAYS is {0}, which is no number of days")]
+    LockDays(String),
     /// A group that would never be listed, and so always be missing.
     #[error("{0} of LOG_GROUPS begins with none of LOG_GROUP_PREFIXES")]
     NotListed(String),
@@ -60,20 +76,33 @@ impl Settings {
             retention_days: retention_days.ok_or(SettingsError::Days(days))?,
             prefixes,
             groups: groups.into_iter().collect(),
+            logs_key: read("LOGS_KEY")?,
+            records_bucket: read("RECORDS_BUCKET")?,
+            records_lock: lock(read("RECORDS_LOCK_MODE")?, read("RECORDS_LOCK_DAYS")?)?,
             audit_table: read("AUDIT_TABLE")?,
             actor_key_secret: read("ACTOR_KEY_SECRET")?,
         })
     }
 }
 
+fn lock(mode: String, days: String) -> Result<Lock, SettingsError> {
+    let mode = ObjectLockRetentionMode::try_parse(&mode).map_err(|_| SettingsError::LockMode(mode))?;
+    let whole = days.parse().ok().filter(|days| *days > 0);
+    Ok(Lock { mode, days: whole.ok_or(SettingsError::LockDays(days))? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const GIVEN: [(&str, &str); 5] = [
+    const GIVEN: [(&str, &str); 9] = [
         ("LOG_RETENTION_DAYS", "2557"),
         ("LOG_GROUP_PREFIXES", "/aws/lambda/example-,/aws/apigateway/example-"),
         ("LOG_GROUPS", "/aws/lambda/example-pricing,/aws/apigateway/example-access"),
+        ("LOGS_KEY", "arn:logs"),
+        ("RECORDS_BUCKET", "example-records"),
+        ("RECORDS_LOCK_MODE", "COMPLIANCE"),
+        ("RECORDS_LOCK_DAYS", "2557"),
         ("AUDIT_TABLE", "example-audit"),
         ("ACTOR_KEY_SECRET", "arn"),
     ];
@@ -105,6 +134,18 @@ mod tests {
         }
         for days in ["2555", "0", "-1", "3654", "seven years", "365.0", " 365"] {
             assert_eq!(read(&[("LOG_RETENTION_DAYS", days)]).unwrap_err(), SettingsError::Days(days.into()), "{days}");
+        }
+    }
+
+    #[test]
+    fn the_lock_is_one_that_s3_knows() {
+        let locked = Lock { mode: ObjectLockRetentionMode::Compliance, days: 2557 };
+        assert_eq!(read(&[]).unwrap().records_lock, locked);
+        for mode in ["NONE", "compliance", " GOVERNANCE"] {
+            assert_eq!(read(&[("RECORDS_LOCK_MODE", mode)]).unwrap_err(), SettingsError::LockMode(mode.into()));
+        }
+        for days in ["0", "-1", "1.5", "seven years"] {
+            assert_eq!(read(&[("RECORDS_LOCK_DAYS", days)]).unwrap_err(), SettingsError::LockDays(days.into()));
         }
     }
 

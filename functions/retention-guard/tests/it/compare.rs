@@ -1,9 +1,10 @@
 //! What the guard finds, what it repairs and what it leaves alone.
 
+use engine_test_support::s3::S3;
 use retention_guard::Done;
 use serde_json::json;
 
-use crate::rig::{ACCESS, POLICY, PRICING, Rig, TOKEN, event};
+use crate::rig::{ACCESS, POLICY, PRICING, RECORDS, Rig, TOKEN, event};
 
 #[tokio::test]
 async fn groups_as_the_policy_wants_them_are_left_as_they_are() {
@@ -58,11 +59,55 @@ async fn a_group_that_must_be_there_and_is_not_is_told_of_and_not_made() {
 }
 
 #[tokio::test]
-async fn a_group_without_a_key_is_told_of() {
+async fn a_group_without_a_key_or_with_another_than_ours_is_told_of() {
+    let theirs = "arn:aws:kms:us-east-1:123456789012:key/theirs";
+    for key in [None, Some(theirs)] {
+        let rig = Rig::start().await;
+        rig.logs.set_kms_key(PRICING, key);
+        assert_eq!(rig.run().await.unwrap(), Done { compared: 3, unencrypted: 1, ..Done::default() });
+        assert_eq!(rig.security_events(), [event("log_group_unencrypted", PRICING)]);
+        let line = rig.lines().into_iter().find(|line| line["event_type"] == "SECURITY_EVENT").unwrap();
+        assert_eq!(line["details"]["kms_key"].as_str(), key);
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_locks_for_less_than_the_policy_says_is_told_of_and_not_changed() {
+    let weakened: [fn(&mut Rig); 5] = [
+        |rig| rig.s3 = S3::new(), // made without Object Lock
+        |rig| rig.s3.set_default_retention(RECORDS, Some(("COMPLIANCE", 2556))),
+        |rig| rig.s3.set_default_retention(RECORDS, Some(("GOVERNANCE", 2557))),
+        |rig| rig.s3.set_default_retention(RECORDS, None),
+        |rig| rig.s3.suspend_versioning(RECORDS),
+    ];
+    for weaken in weakened {
+        let mut rig = Rig::start().await;
+        weaken(&mut rig);
+        assert_eq!(rig.run().await.unwrap(), Done { compared: 3, unlocked: true, ..Done::default() });
+        assert_eq!(rig.security_events(), [event("records_unlocked", RECORDS)]);
+        let calls: Vec<_> = rig.s3.control().calls().into_keys().collect();
+        assert_eq!(calls, ["GetBucketVersioning", "GetObjectLockConfiguration"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_bucket_is_how_it_was_found_and_what_the_policy_says() {
     let rig = Rig::start().await;
-    rig.logs.set_kms_key(PRICING, None);
-    assert_eq!(rig.run().await.unwrap(), Done { compared: 3, unencrypted: 1, ..Done::default() });
-    assert_eq!(rig.security_events(), [event("log_group_unencrypted", PRICING)]);
+    rig.s3.set_default_retention(RECORDS, Some(("GOVERNANCE", 30)));
+    rig.run().await.unwrap();
+    let line = rig.lines().into_iter().find(|line| line["event_type"] == "SECURITY_EVENT").unwrap();
+    let mut expected = json!({ "versioned": true, "lock_mode": "GOVERNANCE", "lock_days": 30 });
+    expected["reason"] = json!("records_unlocked");
+    (expected["policy_mode"], expected["policy_days"]) = (json!("COMPLIANCE"), json!(2557));
+    assert_eq!((&line["level"], &line["details"]), (&json!("ERROR"), &expected));
+}
+
+#[tokio::test]
+async fn a_bucket_locked_for_longer_is_in_order() {
+    let rig = Rig::start().await;
+    rig.s3.set_default_retention(RECORDS, Some(("COMPLIANCE", 3653)));
+    assert_eq!(rig.run().await.unwrap(), Done { compared: 3, ..Done::default() });
+    assert!(rig.security_events().is_empty());
 }
 
 #[tokio::test]

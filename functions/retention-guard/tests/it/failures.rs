@@ -1,9 +1,9 @@
-//! Every group is tried, whatever became of the others.
+//! The bucket and every group are tried, whatever became of the others.
 
 use engine_aws::Error;
 use serde_json::json;
 
-use crate::rig::{ACCESS, POLICY, PRICING, Rig, TOKEN, event};
+use crate::rig::{ACCESS, POLICY, PRICING, RECORDS, Rig, TOKEN, event};
 
 #[tokio::test]
 async fn a_repair_that_fails_is_recorded_and_the_next_group_is_repaired() {
@@ -48,6 +48,19 @@ async fn what_could_not_be_listed_fails_the_run_and_is_not_called_missing() {
     assert!(matches!(failed.0.as_slice(), [(prefix, _)] if prefix == "/aws/lambda/example-"), "{failed}");
     assert_eq!(rig.logs.retention(ACCESS), Some(POLICY.into()), "the other prefix is listed and repaired");
     assert_eq!(rig.security_events(), [event("log_retention_shortened", ACCESS)]);
+}
+
+#[tokio::test]
+async fn a_bucket_that_cannot_be_asked_fails_the_run_and_the_groups_are_compared_all_the_same() {
+    for action in ["GetBucketVersioning", "GetObjectLockConfiguration"] {
+        let rig = Rig::start().await;
+        rig.logs.set_retention(TOKEN, Some(30));
+        rig.s3.control().deny(action);
+        let failed = rig.run().await.unwrap_err();
+        assert!(matches!(failed.0.as_slice(), [(bucket, Error::Unavailable { .. })] if bucket == RECORDS), "{failed}");
+        assert_eq!(rig.logs.retention(TOKEN), Some(POLICY.into()));
+        assert_eq!(rig.security_events(), [event("log_retention_shortened", TOKEN)], "{action}");
+    }
 }
 
 #[tokio::test]

@@ -60,6 +60,10 @@ pub(super) struct Upload {
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
     pub(super) locked: bool,
+    /// Mode and days of the lock that an object gets when it is put.
+    pub(super) default_retention: Option<(String, u32)>,
+    /// Whether somebody stopped it from keeping versions. It goes on all the same; it only says that it does not.
+    pub(super) suspended: bool,
     /// The versions of each object, oldest first.
     objects: BTreeMap<String, Vec<Version>>,
     pub(super) uploads: BTreeMap<String, Upload>,

@@ -23,7 +23,8 @@ const EPOCH: &str = "2026-11-22T03:27:43Z";
 
 /// An S3 whose buckets keep every version. A bucket is made when it is first named. Clones are the same one.
 ///
-/// It knows the calls on objects and listings, not those on buckets; prefixes are not grouped by a delimiter.
+/// It knows the calls on objects and listings, and of those on buckets the two that say how one is locked; prefixes are not grouped by a
+/// delimiter.
 #[derive(Clone, Debug, Default)]
 pub struct S3 {
     buckets: Arc<Buckets>,
@@ -60,6 +61,17 @@ impl S3 {
     /// Makes a bucket whose versions cannot be deleted, or locks the one that there is.
     pub fn locked_bucket(&self, name: &str) {
         self.buckets.with(name, |bucket| bucket.locked = true);
+    }
+
+    /// Says by how a locked bucket locks what is put (`COMPLIANCE` or `GOVERNANCE`, and days), or that it locks nothing by itself.
+    pub fn set_default_retention(&self, name: &str, retention: Option<(&str, u32)>) {
+        let retention = retention.map(|(mode, days)| (mode.to_owned(), days));
+        self.buckets.with(name, |bucket| bucket.default_retention = retention);
+    }
+
+    /// Says that a bucket keeps no more versions, as Object Lock forbids.
+    pub fn suspend_versioning(&self, name: &str) {
+        self.buckets.with(name, |bucket| bucket.suspended = true);
     }
 
     /// Puts at most `keys` keys or versions on a page of a listing, whatever is asked for.

@@ -15,12 +15,13 @@ use super::{Buckets, LONGEST_PAGE, State};
 use crate::service::{Control, Endpoint, Refused, response};
 
 /// Members of a query that the double understands; those of presigned URLs besides.
-const UNDERSTOOD: [&str; 14] = [
+const UNDERSTOOD: [&str; 16] = [
     "continuation-token",
     "fetch-owner",
     "key-marker",
     "list-type",
     "max-keys",
+    "object-lock",
     "partNumber",
     "prefix",
     "start-after",
@@ -28,6 +29,7 @@ const UNDERSTOOD: [&str; 14] = [
     "uploads",
     "version-id-marker",
     "versionId",
+    "versioning",
     "versions",
     "x-id",
 ];
@@ -137,6 +139,8 @@ impl<'a> Call<'a> {
         match (self.request.method(), self.key.is_empty()) {
             ("GET", true) if has("versions") => "ListObjectVersions",
             ("GET", true) if has("list-type") => "ListObjectsV2",
+            ("GET", true) if has("object-lock") => "GetObjectLockConfiguration",
+            ("GET", true) if has("versioning") => "GetBucketVersioning",
             ("GET", false) if !has("uploadId") => "GetObject",
             ("HEAD", false) => "HeadObject",
             ("PUT", false) if has("uploadId") => "UploadPart",
@@ -156,6 +160,8 @@ impl<'a> Call<'a> {
             "DeleteObject" => self.delete(state),
             "ListObjectsV2" => self.list(state),
             "ListObjectVersions" => self.list_versions(state),
+            "GetObjectLockConfiguration" => self.lock_configuration(state),
+            "GetBucketVersioning" => Ok(self.versioning(state)),
             "CreateMultipartUpload" => Ok(self.create_upload(state)),
             "UploadPart" => self.upload_part(state),
             "CompleteMultipartUpload" => self.complete_upload(state),
@@ -323,6 +329,25 @@ impl<'a> Call<'a> {
             let _ = write!(elements, "{}{}", element("NextKeyMarker", key), element("NextVersionIdMarker", id));
         }
         Ok(Reply::new(200, xml::document("ListVersionsResult", &(elements + &versions))))
+    }
+
+    fn lock_configuration(&self, state: &mut State) -> Result<Reply, Refused> {
+        let bucket = state.bucket(&self.bucket);
+        if !bucket.locked {
+            let why = "Object Lock configuration does not exist for this bucket";
+            return Err(Refused::with_status(404, "ObjectLockConfigurationNotFoundError", why));
+        }
+        let mut elements = element("ObjectLockEnabled", "Enabled");
+        if let Some((mode, days)) = &bucket.default_retention {
+            let retention = element("Mode", mode) + &element("Days", days);
+            elements.push_str(&xml::parent("Rule", &xml::parent("DefaultRetention", &retention)));
+        }
+        Ok(Reply::new(200, xml::document("ObjectLockConfiguration", &elements)))
+    }
+
+    fn versioning(&self, state: &mut State) -> Reply {
+        let status = if state.bucket(&self.bucket).suspended { "Suspended" } else { "Enabled" };
+        Reply::new(200, xml::document("VersioningConfiguration", &element("Status", status)))
     }
 
     fn upload_id(&self) -> &str {
