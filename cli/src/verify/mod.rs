@@ -21,10 +21,11 @@ Examples:
     --expect '{\"from\": \"2026-11-01T00:00:00Z\", \"to\": \"2026-12-01T00:00:00Z\", \"client\": [\"acme\"], \"ticker\": [\"AAPL\"]}'
 
 Keys come from `engine evidence keys`, on a way that is not the bundle's: one a line, and after a tab each when it began and when it
-ended. The log's key and the evidence key are both needed.
+ended. The log's key and the evidence key are both needed, and no key of another log is taken: which log it is, the keys say.
 
 --expect takes what `manifest.json` has under `filter` (from, to, event, outcome, actor_ref, client_ref, subject_ref, request_id), and
-client and ticker in clear. What it does not name must not be a condition of the bundle.
+client and ticker in clear. What it does not name must not be a condition of the bundle. Without \"to\" an old bundle passes too: see as of
+when it is.
 
 Keep the bundle's checkpoint: --against it, any later bundle shows that the log has only grown.";
 
@@ -100,6 +101,10 @@ fn print(report: &Report, expected: bool) -> Result<(), Error> {
         };
         show::line(&format!("{mark:<6}  {name:<18}  {}", show::plain(words)))?;
     }
+    if !report.actors.is_empty() {
+        show::line("Actors, as the bodies of entries name them (nothing else proves it):")?;
+        report.actors.iter().try_for_each(|line| show::line(&format!("  {}", show::plain(line))))?;
+    }
     match report.verdict {
         Verdict::Complete => show::line("COMPLETE: every entry that meets these conditions is here, and no other"),
         Verdict::SelectionOnly => show::line("SELECTION ONLY: proves nothing about what is absent"),
@@ -122,6 +127,7 @@ fn as_json(report: &Report) -> Value {
             Verdict::Failed => "failed",
         },
         "filter": report.filter,
+        "actors": report.actors,
         "checks": report.checks.iter().map(check).collect::<Vec<_>>(),
     })
 }

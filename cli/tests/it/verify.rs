@@ -90,7 +90,7 @@ fn the_first_failure_is_named_and_nothing_is_claimed() {
             .ends_with("\nFAILED  completeness        index 12 meets the conditions and is not in entries.jsonl\n")
     );
     let json: Value = serde_json::from_str(&files.verify(&["--json"]).stdout).unwrap();
-    assert_eq!((&json["verdict"], &json["checks"][11]["passed"]), (&"failed".into(), &false.into()));
+    assert_eq!((&json["verdict"], &json["checks"][12]["passed"]), (&"failed".into(), &false.into()));
 
     let bundle = log.bundle(&shape);
     files.write("bundle.zip", &bundle[..bundle.len() / 2]);
@@ -143,6 +143,42 @@ fn an_unsigned_bundle_must_be_asked_for() {
     let refused = files.verify(&[]);
     assert_eq!(refused.status, Some(1));
     assert!(refused.stderr.starts_with("error: not verified: manifest signature: "), "{}", refused.stderr);
+}
+
+#[test]
+fn the_evidence_key_alone_makes_no_log() {
+    let log = Log::new();
+    let name = format!("{}/evidence", evidence_bundle::ORIGIN);
+    let mut forged = Log::of(&name, 2, SIZE);
+    forged.signer = evidence_bundle::Signer::new(&name, 22);
+    let files = Files::new("called", &log, &forged.pack(&of_client(&forged)).seal(None));
+    let (bundle, key) = (files.path("bundle.zip"), log.evidence.timed().to_string());
+    assert_eq!(key, forged.signer.timed().to_string(), "the same key");
+    for refused in [files.verify(&["--unsigned"]), run(&["verify", &bundle, "--key", &key, "--unsigned"], "")] {
+        assert_eq!(refused.status, Some(1), "{}", refused.stdout);
+        assert!(refused.stderr.starts_with("error: not verified: manifest: it is of the log "), "{}", refused.stderr);
+        assert!(!refused.stdout.contains("COMPLETE"));
+    }
+    let stray = evidence_bundle::Signer::new("other", 1).timed().to_string();
+    let refused = files.verify(&["--key", &stray]);
+    let why = format!(
+        "error: not verified: keys: keys of two logs were given: {} is not of other\n",
+        evidence_bundle::ORIGIN
+    );
+    assert_eq!((refused.status, refused.stderr), (Some(1), why));
+}
+
+#[test]
+fn the_actor_that_an_entry_names_is_printed() {
+    let log = Log::new();
+    let actor = log.actor("acme");
+    let shape = log.shape(10, 20, |filter| filter.actor_ref.extend([actor.clone()]));
+    let files = Files::new("actor", &log, &log.bundle(&shape));
+    let verified = files.verify(&[]);
+    assert_eq!(verified.status, Some(0), "{}", verified.stderr);
+    assert!(verified.stdout.contains(&format!("\n  {actor}: client acme in index 12\n")), "{}", verified.stdout);
+    let json: Value = serde_json::from_str(&files.verify(&["--json"]).stdout).unwrap();
+    assert_eq!(json["actors"][0], format!("{actor}: client acme in index 12"));
 }
 
 #[test]

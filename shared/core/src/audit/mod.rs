@@ -5,7 +5,7 @@ mod entry;
 mod event;
 mod reference;
 
-pub use canonical::{CanonicalError, canonical_json};
+pub use canonical::{CanonicalError, canonical_json, is_canonical};
 pub use entry::{Actor, ActorType, Body, Chunk, Draft, Entry, EntryId, Header, SHARDS, partition};
 pub use event::{Event, Outcome};
 pub use reference::{ActorRef, Commitment, Reference, SecretKey, SecretKeyError};

@@ -1,50 +1,84 @@
 //! `entries.csv`: the entries for a spreadsheet (RFC 4180), with nothing in a cell that one would run.
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
 
 use super::{EntryLine, LineError};
-use crate::audit::Header;
+use crate::audit::{Header, is_canonical};
 
 /// The first row.
 pub const CSV_HEADER: &str = "index,time,event,outcome,request_id,function,actor_type,actor_id,actor_roles,source_address,\
     resource,reason,client_ref,subject_ref,actor_ref,entry_id,body_sha256,details\r\n";
 
+/// What the table shows of a body. Members may be missing, and what is not of its kind is shown as missing.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Told<'a> {
+    #[serde(borrow)]
+    actor: Option<&'a RawValue>,
+    #[serde(borrow)]
+    source_address: Option<&'a RawValue>,
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    details: Option<&'a RawValue>,
+}
+
 /// The row of an entry.
 pub fn csv_row(entry: &EntryLine) -> Result<String, LineError> {
     let header: Header = serde_json::from_str(&entry.header).map_err(LineError::json)?;
-    let body: Value = serde_json::from_str(&entry.body).map_err(LineError::json)?;
-    let actor = &body["actor"];
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    row(entry.index, &header, &entry.body)
+}
+
+/// The row of an entry whose header was read before.
+pub(super) fn row(index: u64, header: &Header, body: &str) -> Result<String, LineError> {
+    let body = if is_canonical(body) {
+        Cow::Borrowed(body)
+    } else {
+        let value: Value = serde_json::from_str(body).map_err(LineError::json)?;
+        Cow::Owned(super::lines::to_json(&value)?)
+    };
+    let told: Told<'_> =
+        if body.starts_with('{') { serde_json::from_str(&body).map_err(LineError::json)? } else { Told::default() };
+    let actor: Value = told.actor.and_then(|actor| serde_json::from_str(actor.get()).ok()).unwrap_or_default();
+    let text = |raw: Option<&RawValue>| -> String {
+        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    };
     let roles: Vec<_> = actor["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let details = if body["details"].is_null() { String::new() } else { super::lines::to_json(&body["details"])? };
-    let cells = [
-        entry.index.to_string(),
-        header.time,
-        header.event,
-        header.outcome,
-        header.request_id,
-        header.function,
-        text(&actor["type"]),
-        text(&actor["id"]),
-        roles.join(" "),
-        text(&body["source_address"]),
-        text(&body["resource"]),
-        text(&body["reason"]),
-        header.client_ref.unwrap_or_default(),
-        header.subject_ref.unwrap_or_default(),
-        header.actor_ref,
-        header.id,
-        header.body_sha256,
-        details,
-    ];
-    let mut row = cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",");
+    let mut row = index.to_string();
+    for cell in [
+        header.time.as_str(),
+        &header.event,
+        &header.outcome,
+        &header.request_id,
+        &header.function,
+        actor["type"].as_str().unwrap_or_default(),
+        actor["id"].as_str().unwrap_or_default(),
+        &roles.join(" "),
+        &text(told.source_address),
+        &text(told.resource),
+        &text(told.reason),
+        header.client_ref.as_deref().unwrap_or_default(),
+        header.subject_ref.as_deref().unwrap_or_default(),
+        &header.actor_ref,
+        &header.id,
+        &header.body_sha256,
+        told.details.map_or("", RawValue::get),
+    ] {
+        row.push(',');
+        row.push_str(&quoted(cell));
+    }
     row.push_str("\r\n");
     Ok(row)
 }
 
 /// A cell. Spreadsheets run what begins with one of these signs, so an apostrophe goes before it; the exact text is in
 /// `entries.jsonl`.
-fn quoted(cell: &str) -> String {
+fn quoted(cell: &str) -> Cow<'_, str> {
     let apostrophe =
         if cell.trim_start().starts_with(['=', '+', '-', '@', '|', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
             || cell.starts_with(['\t', '\r', '\n'])
@@ -54,9 +88,9 @@ fn quoted(cell: &str) -> String {
             ""
         };
     if apostrophe.is_empty() && !cell.contains(['"', ',', '\r', '\n']) {
-        return cell.to_owned();
+        return Cow::Borrowed(cell);
     }
-    format!("\"{apostrophe}{}\"", cell.replace('"', "\"\""))
+    Cow::Owned(format!("\"{apostrophe}{}\"", cell.replace('"', "\"\"")))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::audit::{CanonicalError, canonical_json};
+use crate::audit::{CanonicalError, canonical_json, is_canonical};
 use crate::merkle::Hash;
 
 /// Text that is not the record it should be.
@@ -38,10 +38,13 @@ pub fn to_line(record: &impl Serialize) -> Result<String, LineError> {
     Ok(line)
 }
 
-/// Reads a record, without a newline, that is exactly what [`to_json`] writes.
-pub fn from_json<T: Serialize + DeserializeOwned>(line: &str) -> Result<T, LineError> {
-    let record: T = serde_json::from_str(line).map_err(LineError::json)?;
-    if to_json(&record)? == line { Ok(record) } else { Err(LineError::NotCanonical) }
+/// Reads a record of a line or file below, without a newline, that is exactly what [`to_json`] writes.
+///
+/// The form is checked and the record not written again. That is the same for those records: they take no member that is
+/// not theirs, leave none out, and each member has one spelling (text, an integer, a hash).
+pub fn from_json<T: DeserializeOwned>(line: &str) -> Result<T, LineError> {
+    let record = serde_json::from_str(line).map_err(LineError::json)?;
+    if is_canonical(line) { Ok(record) } else { Err(LineError::NotCanonical) }
 }
 
 /// A line of `entries.jsonl`.

@@ -56,7 +56,11 @@ pub fn describe(filter: &Filter, opened: &Openings) -> Vec<String> {
     };
     condition("event", &filter.event, false);
     condition("outcome", &filter.outcome, false);
-    condition("actor reference", &filter.actor_ref, false);
+    condition(
+        "actor reference (whose it is, is the exporter's word; see the entries' bodies)",
+        &filter.actor_ref,
+        false,
+    );
     condition("client", &filter.client_ref, true);
     condition("ticker", &filter.subject_ref, true);
     condition("request id", &filter.request_id, false);
@@ -81,6 +85,15 @@ the conditions can be applied again, by anybody, to see that none was left out."
 this bundle proves nothing about what is absent."
             .to_owned(),
     };
+    let actors = if facts.filter.actor_ref.is_empty() {
+        ""
+    } else {
+        "An actor reference is made with a key that stays with us. That it is the actor's whom you asked for is the exporter's
+word, unless an entry shown names the actor in its body: engine verify says which does. Clients and tickers are not
+taken on our word: entries of the log, sealed before, fix what each of their references stands for.
+
+"
+    };
     let range = match facts.range {
         Some(_) => {
             "  range/               the headers of the range, its proof, and the signed checkpoints before and after it\n"
@@ -104,7 +117,7 @@ What was asked for (all conditions hold together):
 
 {shows}
 
-How to check it. You need this file and public keys, from a source that is not this file; no access to us.
+{actors}How to check it. You need this file and public keys, from a source that is not this file; no access to us.
   engine verify BUNDLE --keys KEYS
 or with Python alone:
   python3 verify_evidence.py BUNDLE KEYS

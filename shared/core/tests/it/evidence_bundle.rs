@@ -100,6 +100,18 @@ impl Log {
         log
     }
 
+    /// The same log, in whose snapshot's list stand more openings.
+    #[allow(dead_code)] // the command line's tests share this file
+    pub(crate) fn with_openings(mut self, more: &[Commitment]) -> Self {
+        self.references.extend(more.iter().map(|commitment| to_line(&commitment.opening()).unwrap()));
+        self.entries = (0..self.entries.len() as u64).map(|index| self.entry(index, 1)).collect();
+        self
+    }
+
+    pub(crate) fn actor(&self, client: &str) -> String {
+        self.salts.actor_ref(ActorType::Client, client).as_str().to_owned()
+    }
+
     pub(crate) fn client(&self, client: &str) -> Commitment {
         self.salts.commitment("client", client)
     }

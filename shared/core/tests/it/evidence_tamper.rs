@@ -1,9 +1,9 @@
 //! The tamper table: what a forger may try, with the evidence key too, and the check that names it.
 
-use engine_core::audit::Header;
+use engine_core::audit::{Entry, Header};
 use engine_core::evidence::{
     Anchor, CheckName, Completeness, EntryLine, Expectation, Inclusion, Indices, Member, Opening, Options, RangeProof,
-    Verdict, from_json, to_json,
+    TimedKey, Verdict, from_json, to_json,
 };
 use engine_core::hex;
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
@@ -374,7 +374,10 @@ fn another_logs_checkpoint_is_refused() {
     assert_eq!(failure(&log, &bundle), Some(CheckName::Checkpoint));
     let both: Vec<_> = log.keys().into_iter().chain(other.keys()).collect();
     let report = check(&bundle, &both, &Options::default());
-    assert_eq!(report.failure().unwrap().0, CheckName::Checkpoint, "even where its key is known");
+    assert_eq!(report.failure().unwrap().0, CheckName::Keys, "keys of two logs say nothing of one");
+    let mut chosen = pack.clone();
+    chosen.manifest.origin = other.signer.key.name().to_owned();
+    assert_eq!(resealed(&log, &chosen), Some(CheckName::Manifest), "nor does the manifest choose the log");
     // The same log's, of another size or of a history that never was.
     pack.put(Member::Checkpoint, log.signed_checkpoint(SIZE - 1));
     assert_eq!(resealed(&log, &pack), Some(CheckName::Checkpoint));
@@ -402,6 +405,87 @@ fn a_checkpoint_signed_by_the_evidence_key_is_refused() {
     // Nor does the log's key sign manifests.
     let pack = log.pack(&of_client(&log));
     assert_eq!(failure(&log, &pack.seal(Some(&log.signer))), Some(CheckName::ManifestSignature));
+}
+
+#[test]
+fn a_log_that_is_called_like_the_evidence_key_is_no_log() {
+    let log = Log::new();
+    for suffix in ["evidence", "token"] {
+        let name = format!("{ORIGIN}/{suffix}");
+        let mut forged = Log::of(&name, 2, SIZE);
+        forged.signer = Signer::new(&name, 22);
+        forged.evidence = Signer::new(&format!("{name}/evidence"), 22);
+        let bundle = forged.pack(&of_client(&forged)).seal(None);
+        let run = |bundle: &[u8], keys: &[TimedKey], unsigned| {
+            let report = check(bundle, keys, &Options { unsigned, ..Options::default() });
+            assert_eq!(report.verdict, Verdict::Failed);
+            report.failure().map(|(name, _)| name)
+        };
+        let key = forged.signer.timed();
+        assert_eq!(run(&bundle, std::slice::from_ref(&key), true), Some(CheckName::Manifest), "{suffix} alone");
+        assert_eq!(run(&bundle, &[log.signer.timed(), key], true), Some(CheckName::Manifest), "beside the log's");
+        let signed = forged.bundle(&of_client(&forged));
+        assert_eq!(run(&signed, &forged.keys(), false), Some(CheckName::Keys), "with a key of its own");
+        assert_eq!(run(&signed, &forged.keys(), true), Some(CheckName::Keys));
+    }
+}
+
+#[test]
+fn the_keys_given_are_of_one_log_and_the_stray_is_named() {
+    let log = Log::new();
+    let bundle = log.bundle(&of_client(&log));
+    let run = |more: &[&str]| {
+        let more = more.iter().map(|name| Signer::new(name, 33).timed());
+        let keys: Vec<_> = log.keys().into_iter().chain(more).collect();
+        let report = check(&bundle, &keys, &Options::default());
+        report.failure().map(|(name, why)| (name, why.to_owned()))
+    };
+    assert_eq!(run(&[ORIGIN, &format!("{ORIGIN}/evidence"), &format!("{ORIGIN}/token")]), None, "replaced keys");
+    for stray in ["other", "other/evidence", &format!("{ORIGIN}/other"), &format!("{ORIGIN}/")] {
+        let why = format!("keys of two logs were given: {stray} is not of {ORIGIN}");
+        assert_eq!(run(&[stray]), Some((CheckName::Keys, why)));
+    }
+    for wrong in ["/evidence", &format!("{ORIGIN}/evidence/evidence"), &format!("{ORIGIN}/token/evidence")] {
+        assert_eq!(run(&[wrong]), Some((CheckName::Keys, format!("{wrong} is the name of no key of a log"))));
+    }
+}
+
+#[test]
+fn a_filter_that_asks_for_no_time_is_refused() {
+    let log = Log::new();
+    for to in [20, 10] {
+        let mut shape = log.shape(20, 20, |_| ());
+        shape.filter.to = minute(to);
+        assert_eq!(failure(&log, &log.bundle(&shape)), Some(CheckName::Filter), "from 20 to {to}");
+    }
+    let mut shape = log.shape(10, 20, |_| ());
+    shape.filter.from = "-000001-01-01T00:00:00Z".parse().unwrap();
+    assert_eq!(failure(&log, &log.bundle(&shape)), Some(CheckName::Filter), "a year that other readers do not know");
+}
+
+#[test]
+fn a_sealed_header_whose_time_readers_could_take_differently_is_refused() {
+    for (time, failed) in [
+        ("2026-11-22T03:12:00.000Z", None),
+        ("2000-01-01T00:00:00.000Z", None),
+        ("9999-12-30T00:00:00.000Z", None),
+        ("1999-12-31T23:59:59.999Z", Some(CheckName::Completeness)),
+        ("-002026-11-22T03:12:00.000Z", Some(CheckName::Completeness)),
+        ("2026-11-22T03:12:00Z", Some(CheckName::Completeness)),
+        ("2026-11-22T03:12:00.000000Z", Some(CheckName::Completeness)),
+        ("2026-11-22t03:12:00.000z", Some(CheckName::Completeness)),
+        ("2026-11-22T03:11:60.000Z", Some(CheckName::Completeness)),
+        ("2026-11-22T03:12:00.00\u{660}Z", Some(CheckName::Completeness)),
+        ("", Some(CheckName::Completeness)),
+    ] {
+        let mut log = Log::new();
+        let entry = &log.entries[12];
+        let header = Header { time: time.to_owned(), ..entry.read_header().unwrap() };
+        let sealed = Entry::from_stored(entry.id(), to_json(&header).unwrap(), entry.body().to_owned()).unwrap();
+        log.entries[12] = sealed;
+        let bundle = log.bundle(&log.shape(10, 20, |_| ()));
+        assert_eq!(failure(&log, &bundle), failed, "{time:?}");
+    }
 }
 
 #[test]

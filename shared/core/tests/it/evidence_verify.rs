@@ -66,7 +66,7 @@ fn the_checks_come_in_order_and_say_what_was_seen() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(names(&report), sorted);
-    assert_eq!(sorted.len(), 18);
+    assert_eq!(sorted.len(), 19);
     assert_eq!(
         report.filter,
         [
@@ -123,7 +123,7 @@ fn keys_count_only_in_their_time_and_under_their_name() {
     }
     assert_eq!(run(&[log.signer.timed()]), Some(CheckName::ManifestSignature));
     assert_eq!(run(&[log.evidence.timed()]), Some(CheckName::Checkpoint));
-    assert_eq!(run(&[]), Some(CheckName::ManifestSignature));
+    assert_eq!(run(&[]), Some(CheckName::Keys));
     let over = TimedKey { until: Some(whole), ..evidence };
     assert_eq!(run(&[log.signer.timed(), over]), Some(CheckName::Checkpoint), "a retired key signs nothing later");
 }
@@ -171,6 +171,83 @@ fn what_was_asked_for_is_compared_in_clear_or_by_reference() {
         assert_eq!(failure, (!same).then_some(CheckName::Filter), "{expected:?}");
     }
     assert!(Expectation::parse(r#"{"clients":["acme"]}"#).is_err(), "a misspelt condition is no condition met");
+}
+
+#[test]
+fn a_value_may_have_several_references_and_each_must_open_to_it() {
+    let rekeyed = |letter: &str| {
+        let document = format!(r#"{{"current":"k2","k2":"{}"}}"#, letter.repeat(64));
+        engine_core::audit::SecretKey::from_document(&document).unwrap()
+    };
+    let (again, other) = (rekeyed("t").commitment("ticker", "AAPL"), rekeyed("t").commitment("ticker", "MSFT"));
+    let log = Log::new().with_openings(&[again.clone(), other.clone()]);
+    let time = r#""from":"2026-11-22T03:10:00.000Z","to":"2026-11-22T03:20:00.000Z""#;
+    let expected = Expectation::parse(&format!(r#"{{{time},"client":["acme"],"ticker":["AAPL"]}}"#)).unwrap();
+    for (second, failure) in [(&again, None), (&other, Some(CheckName::Filter))] {
+        let mut shape = of_client(&log);
+        shape.filter.subject_ref.insert(text(&second.reference()));
+        shape.opened.insert(text(&second.reference()), second.into());
+        let bundle = log.bundle(&shape);
+        let report = check(&bundle, &log.keys(), &Options::default());
+        assert_eq!((report.failure(), report.verdict), (None, Verdict::Complete), "true, whatever was asked for");
+        let report = check(&bundle, &log.keys(), &Options { expect: Some(&expected), ..Options::default() });
+        assert_eq!(report.failure().map(|(name, _)| name), failure, "{:?}", report.failure());
+    }
+    // The value in the manifest alone is not what the second reference opens to.
+    let mut shape = of_client(&log);
+    shape.filter.subject_ref.insert(text(&other.reference()));
+    let opening = engine_core::evidence::Opening { value: "AAPL".to_owned(), salt: other.salt() };
+    shape.opened.insert(text(&other.reference()), opening);
+    let report = check(&log.bundle(&shape), &log.keys(), &Options { expect: Some(&expected), ..Options::default() });
+    assert_eq!(report.failure().unwrap().0, CheckName::Openings);
+}
+
+#[test]
+fn who_an_actor_reference_is_of_is_told_only_where_an_entry_says_it() {
+    let log = Log::new();
+    let (actor, nobody) = (log.actor("acme"), log.actor("nobody"));
+    let shape = log.shape(10, 20, |filter| filter.actor_ref.extend([actor.clone(), nobody.clone()]));
+    let report = check(&log.bundle(&shape), &log.keys(), &Options::default());
+    assert_eq!((report.failure(), report.verdict), (None, Verdict::Complete));
+    let mut told = [format!("{actor}: client acme in index 12"), format!("{nobody}: no entry here says who that is")];
+    told.sort_unstable();
+    assert_eq!(report.actors, told);
+    assert!(report.filter[1].contains("exporter's word"), "{:?}", report.filter);
+    let readme = |shape: &Shape| {
+        let members = log.pack(shape).sealed(Some(&log.evidence));
+        String::from_utf8(members[0].1.clone()).unwrap()
+    };
+    let says = "word, unless an entry shown names the actor in its body";
+    assert!(readme(&shape).contains(says) && !readme(&of_client(&log)).contains(says));
+    assert!(check(&log.bundle(&of_client(&log)), &log.keys(), &Options::default()).actors.is_empty());
+}
+
+#[test]
+fn an_expectation_without_an_end_says_as_of_when_it_holds() {
+    let log = Log::new();
+    let mut shape = log.shape(10, 20, |_| ());
+    shape.filter.to = log.checkpoint(SIZE).time - SignedDuration::from_mins(5);
+    shape.range = Some(engine_core::evidence::Indices { first: 10, end: SIZE });
+    shape.indices = log.matched(&shape);
+    let bundle = log.bundle(&shape);
+    let seen = |expected: Option<&str>| {
+        let expected = expected.map(|text| Expectation::parse(text).unwrap());
+        let report = check(&bundle, &log.keys(), &Options { expect: expected.as_ref(), ..Options::default() });
+        let filter = report.checks.into_iter().find(|check| check.name == CheckName::Filter).unwrap();
+        let Outcome::Passed(seen) = filter.outcome else { panic!("{filter:?}") };
+        seen
+    };
+    let as_of = "as of 2026-11-22T03:39:30.000Z";
+    let from = r#""from":"2026-11-22T03:10:00.000Z""#;
+    assert_eq!(
+        seen(Some(&format!("{{{from}}}"))),
+        format!(
+            "as expected; no end was, so it is 2026-11-22T03:34:30.000Z, five minutes before the checkpoint, {as_of}"
+        )
+    );
+    let ended = format!(r#"{{{from},"to":"2026-11-22T03:34:30.000Z"}}"#);
+    assert_eq!(seen(Some(&ended)), format!("as expected, {as_of}"));
+    assert_eq!(seen(None), format!("compare the conditions with what was asked for, {as_of}"));
 }
 
 #[test]

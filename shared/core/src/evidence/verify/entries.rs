@@ -1,7 +1,13 @@
 //! The checks of the entries: header and body, proof, table.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
 use super::{Bundle, Manifest, Member, header, read};
-use crate::evidence::{CSV_HEADER, EntryLine, Inclusion, csv_row, from_json};
+use crate::audit::Header;
+use crate::evidence::csv::row;
+use crate::evidence::{CSV_HEADER, EntryLine, Inclusion, from_json};
 use crate::hex;
 use crate::merkle::{Checkpoint, leaf_hash, verify_inclusion};
 
@@ -13,20 +19,28 @@ pub(super) struct Seen {
     pub(super) inclusion: Result<(), String>,
     /// Whether the table is what the entries give.
     pub(super) csv: Result<(), String>,
+    /// Who is behind the actor references of the filter, as far as an entry says it.
+    pub(super) actors: Vec<String>,
 }
 
 /// Reads entries, proofs and table side by side.
 pub(super) fn read(bundle: &impl Bundle, manifest: &Manifest, checkpoint: &Checkpoint) -> Seen {
     let mut proofs = Proofs::open(bundle, manifest, checkpoint);
     let mut table = Table::open(bundle);
-    let entries = each_entry(bundle, manifest, |entry| {
+    let mut actors = Actors::of(manifest);
+    let entries = each_entry(bundle, manifest, |entry, header| {
         proofs.take(entry);
-        table.take(entry);
+        table.take(entry, header);
+        actors.take(entry, header);
     });
-    Seen { entries, inclusion: proofs.finish(), csv: table.finish() }
+    Seen { entries, inclusion: proofs.finish(), csv: table.finish(), actors: actors.finish() }
 }
 
-fn each_entry(bundle: &impl Bundle, manifest: &Manifest, mut then: impl FnMut(&EntryLine)) -> Result<(), String> {
+fn each_entry(
+    bundle: &impl Bundle,
+    manifest: &Manifest,
+    mut then: impl FnMut(&EntryLine, &Header),
+) -> Result<(), String> {
     let mut lines = read::Lines::open(bundle, &Member::Entries)?;
     let (mut last, mut count) = (None, 0_u64);
     while let Some(line) = lines.next()? {
@@ -41,7 +55,7 @@ fn each_entry(bundle: &impl Bundle, manifest: &Manifest, mut then: impl FnMut(&E
         if !manifest.filter.matches(&header) {
             return Err(lines.at("does not meet the conditions"));
         }
-        then(&entry);
+        then(&entry, &header);
         last = Some(entry.index);
         count += 1;
     }
@@ -105,9 +119,9 @@ impl<'a> Table<'a> {
         }))
     }
 
-    fn take(&mut self, entry: &EntryLine) {
+    fn take(&mut self, entry: &EntryLine, header: &Header) {
         let Ok(table) = &mut self.0 else { return };
-        let row = csv_row(entry).map_err(|error| format!("index {}: {error}", entry.index));
+        let row = row(entry.index, header, &entry.body).map_err(|error| format!("index {}: {error}", entry.index));
         if let Err(problem) = row.and_then(|row| table.expect(&row)) {
             self.0 = Err(problem);
         }
@@ -115,6 +129,52 @@ impl<'a> Table<'a> {
 
     fn finish(self) -> Result<(), String> {
         self.0?.end()
+    }
+}
+
+/// What of a body names its actor.
+#[derive(Deserialize)]
+struct Named {
+    actor: Actor,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Actor {
+    r#type: String,
+    id: String,
+}
+
+/// Who is behind the actor references of the filter: no anchor proves it, but a body may say it. The first entry that
+/// names an actor is kept, and the first that names another.
+struct Actors<'a>(BTreeMap<&'a str, Vec<(Actor, u64)>>);
+
+impl<'a> Actors<'a> {
+    /// Most actors that are told of one reference.
+    const MOST: usize = 2;
+
+    fn of(manifest: &'a Manifest) -> Self {
+        Self(manifest.filter.actor_ref.iter().map(|reference| (reference.as_str(), Vec::new())).collect())
+    }
+
+    fn take(&mut self, entry: &EntryLine, header: &Header) {
+        let Some(named) = self.0.get_mut(header.actor_ref.as_str()).filter(|named| named.len() < Self::MOST) else {
+            return;
+        };
+        let Ok(Named { actor }) = serde_json::from_str(&entry.body) else { return };
+        if named.iter().all(|(other, _)| *other != actor) {
+            named.push((actor, entry.index));
+        }
+    }
+
+    fn finish(self) -> Vec<String> {
+        let words = |(reference, named): (&str, Vec<(Actor, u64)>)| {
+            let one = |(actor, index): &(Actor, u64)| format!("{} {} in index {index}", actor.r#type, actor.id);
+            match named.as_slice() {
+                [] => format!("{reference}: no entry here says who that is"),
+                named => format!("{reference}: {}", named.iter().map(one).collect::<Vec<_>>().join(", and ")),
+            }
+        };
+        self.0.into_iter().map(words).collect()
     }
 }
 

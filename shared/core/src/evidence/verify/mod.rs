@@ -13,8 +13,10 @@ use std::fmt;
 use std::io::{self, BufRead};
 
 use super::{Completeness, Expectation, Manifest, Member, TimedKey, describe, readme};
-use crate::audit::{Header, canonical_json};
+use crate::audit::{Header, is_canonical};
 use crate::time::rfc3339;
+
+use jiff::Timestamp;
 
 /// Where a bundle's members come from.
 pub trait Bundle {
@@ -52,7 +54,9 @@ pub struct Options<'a> {
 pub enum CheckName {
     /// The archive is whole and holds the files that it must, in their order, and no other.
     Archive,
-    /// The manifest is one, in canonical form.
+    /// The keys given are those of one log.
+    Keys,
+    /// The manifest is one, in canonical form, of the log that the keys are of.
     Manifest,
     /// The manifest is signed by the evidence key.
     ManifestSignature,
@@ -94,6 +98,7 @@ impl CheckName {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Archive => "archive",
+            Self::Keys => "keys",
             Self::Manifest => "manifest",
             Self::ManifestSignature => "manifest signature",
             Self::Files => "files",
@@ -155,6 +160,8 @@ pub enum Verdict {
 pub struct Report {
     /// The bundle's filter in plain words, to be compared with what was asked; empty where there is no readable manifest.
     pub filter: Vec<String>,
+    /// Who is behind the actor references of the filter, in words: the entries' word, or that none says it.
+    pub actors: Vec<String>,
     /// The checks in order. The last is the one that failed, where one did.
     pub checks: Vec<Check>,
     /// What the bundle proves.
@@ -163,7 +170,7 @@ pub struct Report {
 
 impl Report {
     fn new() -> Self {
-        Self { filter: Vec::new(), checks: Vec::new(), verdict: Verdict::Failed }
+        Self { filter: Vec::new(), actors: Vec::new(), checks: Vec::new(), verdict: Verdict::Failed }
     }
 
     /// The report on an archive that cannot be read.
@@ -208,7 +215,9 @@ fn run(bundle: &impl Bundle, keys: &[TimedKey], options: &Options<'_>, report: &
 
     let members = report.require(Name::Archive, sealed::members(&bundle.names()))?;
     report.passed(Name::Archive, format!("{} files, whole and in order", members.len()));
-    let (manifest, sha256) = report.require(Name::Manifest, sealed::manifest(bundle, &members))?;
+    let log = report.require(Name::Keys, sealed::log_of(keys))?;
+    report.passed(Name::Keys, format!("{} of {log}", keys.len()));
+    let (manifest, sha256) = report.require(Name::Manifest, sealed::manifest(bundle, &members, log))?;
     report.filter = describe(&manifest.filter, &manifest.opened);
     report.passed(Name::Manifest, format!("{}, {} entries of {}", manifest.format, manifest.matched, manifest.origin));
     let signed = sealed::signature(bundle, &members, &manifest, &sha256, keys, options.unsigned);
@@ -223,15 +232,8 @@ fn run(bundle: &impl Bundle, keys: &[TimedKey], options: &Options<'_>, report: &
     let time = rfc3339(checkpoint.time);
     report.passed(Name::Checkpoint, format!("size {}, {time}, root {}", checkpoint.size, checkpoint.root));
 
-    let difference = options
-        .expect
-        .and_then(|expected| expected.difference(&manifest.filter, &manifest.opened, checkpoint.time))
-        .map_or(Ok(()), |difference| Err(format!("not what was expected: {difference}")));
-    report.require(Name::Filter, difference)?;
-    report.passed(
-        Name::Filter,
-        if options.expect.is_some() { "as expected" } else { "compare the conditions with what was asked for" },
-    );
+    let compared = report.require(Name::Filter, compare(&manifest, options.expect, checkpoint.time))?;
+    report.passed(Name::Filter, format!("{compared}, as of {time}"));
     report.require(Name::Openings, anchors::openings(&manifest))?;
     report.passed(Name::Openings, format!("{} references opened", manifest.opened.len()));
     report.require(Name::Anchors, anchors::anchors(bundle, &members, &manifest, &checkpoint))?;
@@ -258,6 +260,7 @@ fn run(bundle: &impl Bundle, keys: &[TimedKey], options: &Options<'_>, report: &
 
     let seen = entries::read(bundle, &manifest, &checkpoint);
     report.require(Name::Entries, seen.entries)?;
+    report.actors = seen.actors;
     report.passed(Name::Entries, format!("{} headers and bodies", manifest.matched));
     report.require(Name::Inclusion, seen.inclusion)?;
     report.passed(Name::Inclusion, format!("{} proofs (RFC 6962)", manifest.matched));
@@ -288,12 +291,43 @@ fn same_readme(bundle: &impl Bundle, manifest: &Manifest) -> Result<(), String> 
     comparison.end()
 }
 
+/// The filter asks for some time, and is what was expected.
+fn compare(manifest: &Manifest, expected: Option<&Expectation>, time: Timestamp) -> Result<String, String> {
+    let filter = &manifest.filter;
+    let (from, to) = (rfc3339(filter.from), rfc3339(filter.to));
+    if filter.from >= filter.to {
+        return Err(format!("it asks for no time: from {from} to {to}"));
+    }
+    if !has_four_digits(&from, "0001") || !has_four_digits(&to, "0001") {
+        return Err("its times are not of the years 0001 to 9999".to_owned());
+    }
+    let Some(expected) = expected else {
+        return Ok("compare the conditions with what was asked for".to_owned());
+    };
+    if let Some(difference) = expected.difference(filter, &manifest.opened, time) {
+        return Err(format!("not what was expected: {difference}"));
+    }
+    // Without an end the expectation holds of an old bundle too: its time is for the auditor to judge.
+    let open_end = || format!("as expected; no end was, so it is {to}, five minutes before the checkpoint");
+    Ok(if expected.to.is_some() { "as expected".to_owned() } else { open_end() })
+}
+
+/// Whether a time as [`rfc3339`] writes it has a year of four digits, at least `least`. Readers in other languages take
+/// no other years.
+fn has_four_digits(time: &str, least: &str) -> bool {
+    time.len() == "2000-01-01T00:00:00.000Z".len() && time.get(..4).is_some_and(|year| year >= least)
+}
+
 /// Reads a header, which must be in canonical form: readers that take duplicate names differently would else disagree.
+/// Its time is written as the engine writes times, of the years 2000 to 9999: all readers agree on those.
 fn header(text: &str) -> Result<Header, String> {
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| format!("the header is not JSON: {error}"))?;
-    if canonical_json(&value).as_deref() != Ok(text) {
+    let header: Header = serde_json::from_str(text).map_err(|error| format!("not a header: {error}"))?;
+    if !is_canonical(text) {
         return Err("the header is not in canonical form".to_owned());
     }
-    serde_json::from_value(value).map_err(|error| format!("not a header: {error}"))
+    let time: Option<Timestamp> = header.time.parse().ok();
+    if !has_four_digits(&header.time, "2000") || time.is_none_or(|time| rfc3339(time) != header.time) {
+        return Err(format!("{:?} is no time of the years 2000 to 9999 as the engine writes it", header.time));
+    }
+    Ok(header)
 }

@@ -26,12 +26,36 @@ pub(super) fn members(names: &[String]) -> Result<Vec<Member>, String> {
     }
 }
 
-/// The manifest and its hex SHA-256.
-pub(super) fn manifest(bundle: &impl Bundle, members: &[Member]) -> Result<(Manifest, String), String> {
+/// What the names of the other keys of a log end in.
+const SUFFIXES: [&str; 2] = ["/evidence", "/token"];
+
+/// The one log that all keys are of. Were its name left to the manifest, the evidence key of one log could sign
+/// checkpoints of a log that is called like that key.
+pub(super) fn log_of(keys: &[TimedKey]) -> Result<&str, String> {
+    let mut log = None;
+    for key in keys {
+        let name = key.key.name();
+        let of = SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+        if of.is_empty() || SUFFIXES.iter().any(|suffix| of.ends_with(suffix)) {
+            return Err(format!("{name} is the name of no key of a log"));
+        }
+        match log.replace(of) {
+            Some(other) if other != of => return Err(format!("keys of two logs were given: {name} is not of {other}")),
+            _ => (),
+        }
+    }
+    log.ok_or_else(|| "no key was given".to_owned())
+}
+
+/// The manifest, which is of `log`, and its hex SHA-256.
+pub(super) fn manifest(bundle: &impl Bundle, members: &[Member], log: &str) -> Result<(Manifest, String), String> {
     let text = read::text(bundle, &Member::Manifest)?;
     let manifest = Manifest::parse(&text).map_err(|error| error.to_string())?;
     if manifest.format != FORMAT {
         return Err(format!("the format is {:?}, not {FORMAT}", manifest.format));
+    }
+    if manifest.origin != log {
+        return Err(format!("it is of the log {:?}, and the keys are of {log}", manifest.origin));
     }
     let listed = manifest.files.iter().map(|file| file.path.as_str());
     let others = members.iter().filter(|member| !matches!(member, Member::Manifest | Member::Note));
