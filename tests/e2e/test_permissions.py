@@ -118,7 +118,9 @@ PERMITTED = {
     ("IssuerKeysFunction", "audit"): {"PutItem"},
     ("IssuerKeysFunction", "issuers"): {"GetItem", "PutItem"},
     ("IssuerKeysFunction", "guard"): COUNT,
-    ("AuditSealFunction", "audit"): {"GetItem", "BatchGetItem", "Query", "PutItem"},
+    ("AuditSealFunction", "audit"): {
+        *("GetItem", "BatchGetItem", "Query", "PutItem", "DescribeTable"),
+    },
     ("AuditSealFunction", "log"): {
         *("GetItem", "BatchGetItem", "Query"),
         *("PutItem", "UpdateItem", "BatchWriteItem"),

@@ -1,25 +1,24 @@
 //! Entries, out of what the stream tells of the audit table.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap};
 
 use engine_aws::Error;
 use engine_aws::audit_log::Place;
-use engine_core::audit::{Entry, EntryId, canonical_json};
-use engine_core::time::rfc3339;
+use engine_core::audit::{Entry, EntryId};
 use jiff::Timestamp;
 
 use crate::AuditSeal;
 use crate::event::{Change, ChangeKind, Image};
+use crate::sealable::can_be_sealed;
 use crate::tamper::{Reason, Tampering};
-
-/// Longest header in bytes: an entry bundle states lengths in 16 bits (c2sp.org/tlog-tiles).
-const LONGEST_HEADER: usize = u16::MAX as usize;
 
 /// What a batch of changes came to.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     /// The entries, each once, in the order in which they were told.
     pub(crate) entries: Vec<Entry>,
+    /// The change that told of an entry.
+    pub(crate) told: HashMap<EntryId, Change>,
     /// What is wrong.
     pub(crate) wrong: Vec<Wrong>,
 }
@@ -36,49 +35,87 @@ pub(crate) struct Wrong {
 }
 
 impl Wrong {
-    fn new(change: Change, reason: Reason) -> Self {
+    pub(crate) fn new(change: Change, reason: Reason) -> Self {
         let Change { id, partition, sort_key, time, .. } = change;
         Self { found: Tampering { reason, partition, sort_key }, change: id, time }
     }
 }
 
+impl Collected {
+    fn wrong(&mut self, change: Change, reason: Reason) {
+        self.wrong.push(Wrong::new(change, reason));
+    }
+
+    /// Takes an entry that a change tells of. The same told again is nothing; another under its id was written over it.
+    fn take(&mut self, entry: Entry, change: Change) {
+        match self.told.get(&entry.id()) {
+            None => {
+                self.told.insert(entry.id(), change);
+                self.entries.push(entry);
+            }
+            Some(_) if self.entries.contains(&entry) => {}
+            Some(_) => self.wrong(change, Reason::Rewritten),
+        }
+    }
+}
+
+/// What is told of the items of one entry, by their ordinals.
+type Pieces = BTreeMap<usize, (Change, Image)>;
+
 impl AuditSeal {
-    /// Sorts changes into entries and what is wrong. An entry of several items is read from the table, where its items
-    /// are since one transaction: the stream may tell of them apart.
+    /// Sorts changes into entries and what is wrong. An entry of several items is put together where all of them are told
+    /// of, as they were put; else it is read from the table, where its items are since one transaction.
     pub(crate) async fn collect(&self, changes: Vec<Change>) -> Result<Collected, Error> {
+        let now = self.clock.now();
         let mut collected = Collected::default();
-        let mut seen = BTreeSet::new();
-        let mut to_read: BTreeMap<EntryId, Vec<Change>> = BTreeMap::new();
+        let mut pieces: BTreeMap<EntryId, Pieces> = BTreeMap::new();
         for mut change in changes {
             let image = match &mut change.kind {
                 ChangeKind::Inserted(image) => std::mem::take(image),
                 ChangeKind::Modified => {
-                    collected.wrong.push(Wrong::new(change, Reason::Rewritten));
+                    collected.wrong(change, Reason::Rewritten);
                     continue;
                 }
                 ChangeKind::Removed => {
-                    collected.wrong.push(Wrong::new(change, Reason::Removed));
+                    collected.wrong(change, Reason::Removed);
                     continue;
                 }
             };
-            match Place::of(&change.partition, &change.sort_key) {
-                Place::Entry(id) if image.chunks.as_deref() == Some("1") => match whole(id, image) {
-                    Some(entry) if seen.insert(id) => collected.entries.push(entry),
-                    Some(_) => {}
-                    None => collected.wrong.push(Wrong::new(change, Reason::Foreign)),
-                },
-                Place::Entry(id) if image.chunks.is_some() => to_read.entry(id).or_default().push(change),
+            let (id, ordinal) = match Place::of(&change.partition, &change.sort_key) {
+                Place::Entry(id) if image.chunks.as_deref() == Some("1") => {
+                    match whole(id, image).filter(|entry| can_be_sealed(entry, now)) {
+                        Some(entry) => collected.take(entry, change),
+                        None => collected.wrong(change, Reason::Foreign),
+                    }
+                    continue;
+                }
+                Place::Entry(id) if image.chunks.is_some() => (id, 0),
                 // A piece of a whole entry; what was put beside one breaks it.
-                Place::Piece(id) => to_read.entry(id).or_default().push(change),
-                Place::Entry(_) | Place::Foreign => collected.wrong.push(Wrong::new(change, Reason::Foreign)),
+                Place::Piece(id) => (id, ordinal(&change.sort_key)),
+                Place::Entry(_) | Place::Foreign => {
+                    collected.wrong(change, Reason::Foreign);
+                    continue;
+                }
+            };
+            let told = pieces.entry(id).or_default();
+            match told.get(&ordinal) {
+                None => _ = told.insert(ordinal, (change, image)),
+                Some((_, known)) if *known == image => {}
+                Some(_) => collected.wrong(change, Reason::Rewritten),
             }
         }
-        for (id, changes) in to_read {
-            match self.audit.read_if_whole(id).await?.filter(can_be_sealed) {
-                Some(entry) if seen.insert(id) => collected.entries.push(entry),
-                Some(_) => {}
-                None => {
-                    collected.wrong.extend(changes.into_iter().map(|change| Wrong::new(change, Reason::Foreign)));
+        for (id, pieces) in pieces {
+            let entry = match joined(id, &pieces) {
+                Some(entry) => Some(entry),
+                None => self.audit.read_if_whole(id).await?,
+            };
+            let mut changes = pieces.into_values().map(|(change, _)| change);
+            match (entry.filter(|entry| can_be_sealed(entry, now)), changes.next()) {
+                (Some(entry), Some(change)) => collected.take(entry, change),
+                (_, first) => {
+                    for change in first.into_iter().chain(changes) {
+                        collected.wrong(change, Reason::Foreign);
+                    }
                 }
             }
         }
@@ -88,18 +125,22 @@ impl AuditSeal {
 
 /// The entry of an image that holds it all.
 fn whole(id: EntryId, image: Image) -> Option<Entry> {
-    Entry::from_stored(id, image.header?, image.body?).filter(can_be_sealed)
+    Entry::from_stored(id, image.header?, image.body?)
 }
 
-/// Whether an entry that is whole is also one that every reader of the log can read: its header is canonical (RFC 8785),
-/// so that it is one line, is no longer than a bundle can say, its time is written as the engine writes times, and there
-/// is a body.
-pub(crate) fn can_be_sealed(entry: &Entry) -> bool {
-    let text = entry.header();
-    let canonical = serde_json::from_str(text).ok().and_then(|header| canonical_json(&header).ok());
-    let time = entry.read_header().and_then(|header| {
-        let time = header.time.parse::<Timestamp>().ok()?;
-        Some(rfc3339(time) == header.time)
-    });
-    !entry.body().is_empty() && text.len() <= LONGEST_HEADER && canonical.as_deref() == Some(text) && time == Some(true)
+/// The entry of several items, where all of them are there and nothing beside them.
+fn joined(id: EntryId, pieces: &Pieces) -> Option<Entry> {
+    let (_, first) = pieces.get(&0)?;
+    let count: usize = first.chunks.as_ref()?.parse().ok()?;
+    if pieces.len() != count || pieces.keys().copied().ne(0..count) {
+        return None;
+    }
+    let header = first.header.clone()?;
+    let bodies: Option<Vec<&str>> = pieces.values().map(|(_, image)| image.body.as_deref()).collect();
+    Entry::from_stored(id, header, bodies?.concat())
+}
+
+/// The number of a later piece, in its sort key after the id.
+fn ordinal(sort_key: &str) -> usize {
+    sort_key.split_once('#').and_then(|(_, ordinal)| ordinal.parse().ok()).unwrap_or(0)
 }

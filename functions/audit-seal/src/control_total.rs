@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use engine_core::audit::{Event, Header};
+use engine_core::audit::{EntryId, Event, Header};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, fact_id};
-use crate::sweep::{MINUTE, minutes};
+use crate::fact::{Fact, taken};
+use crate::sweep::{FIRST_SWEEP, MINUTE, minutes};
 use crate::{AuditSeal, StepError};
 
 /// How long after a day's end its total is made: by then its entries are sealed, or were reported as unsealed.
@@ -18,36 +18,55 @@ pub const AFTER_DAY: SignedDuration = SignedDuration::from_mins(5);
 const BUNDLE: u64 = 256;
 
 impl AuditSeal {
-    /// Moves on the total of the oldest day that has none. First every minute of the day is swept once more, over several
-    /// runs; then the total is counted from the sealed log. Answers the day whose total came into the log by this run.
+    /// Moves on the total of the oldest day that has none, once the clock and the sweep are past its end. First every minute
+    /// of the day is swept once more, over several runs; then the total is counted from the sealed log. Answers the day
+    /// whose total came into the log by this run.
     pub(crate) async fn control_total(&self, request_id: &str) -> Result<Option<String>, StepError> {
         let Some(newest) = self.sealer.table().newest().await? else { return Ok(None) };
         let Some(day) = self.day_due().await? else { return Ok(None) };
-        let end = start_of(next(day)?)?;
-        if newest.time < end + AFTER_DAY {
+        let (end, now) = (start_of(next(day)?)?, self.clock.now());
+        if now < end + AFTER_DAY || self.swept().await? < end {
             return Ok(None);
         }
         let Some(size) = self.sweep_day(day, request_id).await? else { return Ok(None) };
         if newest.size < size {
             return Ok(None);
         }
-        let id = fact_id(Event::ControlTotal, &day.to_string(), end);
-        if self.sealer.missing(&[id]).await?.is_empty() {
+        let name = day.to_string();
+        let id = self.fact_id(Event::ControlTotal, &name, end).await?;
+        if self.is_told(id, &name, newest.size).await? {
             self.progress.set_newest_day(day).await?;
             return Ok(None);
         }
-        let Some((total, time)) = self.count(day, end, size).await? else { return Ok(None) };
-        let name = day.to_string();
-        let resource = format!("day:{day}");
-        let fact = Fact { event: Event::ControlTotal, name: &name, id_time: end, time, resource, details: total };
-        let entry = self.record(self.entry_of(fact)?).await?;
+        let Some(total) = self.count(day, size).await? else { return Ok(None) };
+        let time = self.progress.set_told(day, now).await?;
+        let fact =
+            Fact { event: Event::ControlTotal, name: &name, time, resource: format!("day:{day}"), details: total };
+        let entry = self.record(Event::ControlTotal, &name, self.entry_of(id, fact)?).await?;
         // Its minute was swept already: what the stream loses of it, nothing else finds.
         self.sealer.sequence(vec![entry]).await?;
         self.progress.set_newest_day(day).await?;
         Ok(Some(name))
     }
 
-    /// The oldest day without a total: after the newest that has one, or that of the log's first entries.
+    /// Whether the total with that id is in the log. One that is covered is read from there: it must be the total.
+    async fn is_told(&self, id: EntryId, name: &str, size: u64) -> Result<bool, StepError> {
+        let Some(index) = self.sealer.table().indices(&[id]).await?.remove(&id) else { return Ok(false) };
+        let entry = if index < size {
+            Some(self.sealer.reader().entry(index, size).await?)
+        } else {
+            self.audit.read_if_whole(id).await?
+        };
+        match entry {
+            Some(entry) if !Self::is_about(&entry, Event::ControlTotal, name) => {
+                Err(taken(id, Event::ControlTotal, name))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// The oldest day without a total: after the newest that has one, or that of the log's first entries. What is older
+    /// than the first sweep goes back to is of no day that was ever complete.
     async fn day_due(&self) -> Result<Option<Date>, StepError> {
         if let Some(day) = self.progress.newest_day().await? {
             return Ok(Some(next(day)?));
@@ -55,8 +74,9 @@ impl AuditSeal {
         let reader = self.sealer.reader();
         let Some(first) = reader.first_checkpoint_from(Timestamp::UNIX_EPOCH).await? else { return Ok(None) };
         let headers = reader.headers(0, first.checkpoint.size).await?;
-        let days = headers.iter().map(|header| Ok(day_of(read(header)?.1)));
-        Ok(days.collect::<Result<Vec<_>, StepError>>()?.into_iter().min())
+        let ids = headers.iter().filter_map(|text| EntryId::parse(&serde_json::from_str::<Header>(text).ok()?.id));
+        let oldest = ids.map(EntryId::time).min().unwrap_or(first.checkpoint.time);
+        Ok(Some(day_of(oldest.max(first.checkpoint.time - FIRST_SWEEP))))
     }
 
     /// Sweeps the next minutes of `day` again. Once all are swept, how long the log was by then.
@@ -80,15 +100,13 @@ impl AuditSeal {
         Ok(Some(self.progress.set_size(day, head).await?))
     }
 
-    /// Counts the entries of `day`, which are all among the first `size`. Answers the total and the time of the
-    /// checkpoint up to which it counted; the same for every run, since both follow from `size`.
-    async fn count(&self, day: Date, end: Timestamp, size: u64) -> Result<Option<(Value, Timestamp)>, StepError> {
+    /// Counts the entries of `day`, which are all among the first `size`, up to the first checkpoint that covers these: the
+    /// same for every run, since it follows from `size`.
+    async fn count(&self, day: Date, size: u64) -> Result<Option<Value>, StepError> {
         let reader = self.sealer.reader();
         let start = start_of(day)?;
-        let covering =
-            (reader.checkpoint_at_or_after(size).await?, reader.first_checkpoint_from(end + AFTER_DAY).await?);
-        let (Some(with_all), Some(after)) = covering else { return Ok(None) };
-        let until = if with_all.checkpoint.size < after.checkpoint.size { after } else { with_all }.checkpoint;
+        let Some(until) = reader.checkpoint_at_or_after(size).await? else { return Ok(None) };
+        let until = until.checkpoint;
         let from = reader.last_checkpoint_before(start).await?.map_or(0, |before| before.checkpoint.size);
         let mut total = Total::default();
         for bundle in from / BUNDLE..until.size.div_ceil(BUNDLE) {
@@ -101,7 +119,7 @@ impl AuditSeal {
                 }
             }
         }
-        Ok(Some((total.details(day, until.size), until.time)))
+        Ok(Some(total.details(day, until.size)))
     }
 }
 

@@ -7,7 +7,7 @@ use engine_core::hex;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{AuditSeal, FUNCTION};
+use crate::{AuditSeal, FUNCTION, StepError};
 
 /// Something to record once.
 #[derive(Clone, Debug)]
@@ -16,8 +16,6 @@ pub(crate) struct Fact<'a> {
     pub(crate) event: Event,
     /// What tells it from other facts of its kind.
     pub(crate) name: &'a str,
-    /// The time in the entry's id.
-    pub(crate) id_time: Timestamp,
     /// The time in the entry's header.
     pub(crate) time: Timestamp,
     /// What it is about.
@@ -26,18 +24,45 @@ pub(crate) struct Fact<'a> {
     pub(crate) details: Value,
 }
 
-/// The id of the entry about a fact.
-pub(crate) fn fact_id(event: Event, name: &str, time: Timestamp) -> EntryId {
+/// An entry of something else has the id of one that was to be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another entry has the id {id} of the {event} of {name}")]
+pub struct Taken {
+    id: EntryId,
+    event: Event,
+    name: String,
+}
+
+/// The id of the entry about a fact that nobody can know before, so that nobody can take it.
+pub(crate) fn open_id(event: Event, name: &str, time: Timestamp) -> EntryId {
     EntryId::new(time, bytes(&hex::sha256(format!("{event}\n{name}").as_bytes())))
 }
 
+/// The id of the entry about a fact that anybody can foresee: derived under `key`, and from other bytes than its salt.
+fn secret_id(key: &SecretKey, event: Event, name: &str, time: Timestamp) -> EntryId {
+    EntryId::new(time, bytes(key.commitment("entry_id", &format!("{event}\n{name}")).reference().as_str()))
+}
+
 impl AuditSeal {
+    /// The id of the entry about a fact that can be foreseen. It is noted the first time, since it would be another under
+    /// the next actor key.
+    pub(crate) async fn fact_id(&self, event: Event, name: &str, time: Timestamp) -> Result<EntryId, Error> {
+        let id = secret_id(&self.actor_key, event, name, time);
+        self.progress.id_of(event, name, id).await
+    }
+
+    /// Whether an entry is about that fact.
+    pub(crate) fn is_about(entry: &Entry, event: Event, name: &str) -> bool {
+        let told = entry.read_header().filter(|header| header.function == FUNCTION);
+        told.is_some_and(|header| header.event == event.as_str() && header.request_id == name)
+    }
+
     /// The entry about a fact. What is random in other entries is derived here; the salt so that only who holds the actor
     /// key can tell it.
-    pub(crate) fn entry_of(&self, fact: Fact<'_>) -> Result<Entry, Error> {
+    pub(crate) fn entry_of(&self, id: EntryId, fact: Fact<'_>) -> Result<Entry, Error> {
         let Author { actor, actor_ref, .. } = self.author("");
         let draft = Draft {
-            id: fact_id(fact.event, fact.name, fact.id_time),
+            id,
             time: fact.time,
             event: fact.event,
             outcome: Outcome::Success,
@@ -59,12 +84,16 @@ impl AuditSeal {
     }
 
     /// Appends the entry about a fact and answers what the audit table has: another run's entry, if it was first and made
-    /// under another actor key or of a longer log.
-    pub(crate) async fn record(&self, entry: Entry) -> Result<Entry, Error> {
+    /// under another actor key or of a longer log. [`Taken`] where that is about something else.
+    pub(crate) async fn record(&self, event: Event, name: &str, entry: Entry) -> Result<Entry, StepError> {
+        let id = entry.id();
         match self.audit.append(&entry).await {
             Ok(()) => Ok(entry),
-            Err(Error::Conflict(lost)) => self.audit.read(entry.id()).await?.ok_or(Error::Conflict(lost)),
-            Err(error) => Err(error),
+            Err(Error::Conflict(lost)) => {
+                let there = self.audit.read_if_whole(id).await?.ok_or(Error::Conflict(lost))?;
+                if Self::is_about(&there, event, name) { Ok(there) } else { Err(taken(id, event, name)) }
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -77,6 +106,10 @@ impl AuditSeal {
             source_address: None,
         }
     }
+}
+
+pub(crate) fn taken(id: EntryId, event: Event, name: &str) -> StepError {
+    Taken { id, event, name: name.to_owned() }.into()
 }
 
 /// Bytes that only a holder of `key` can tell.
@@ -107,9 +140,9 @@ mod tests {
     #[test]
     fn an_id_depends_on_the_fact_and_a_salt_on_the_key_as_well() {
         let time = Timestamp::UNIX_EPOCH;
-        assert_eq!(fact_id(Event::AuditTamper, "1", time), fact_id(Event::AuditTamper, "1", time));
-        for other in [fact_id(Event::AuditTamper, "2", time), fact_id(Event::ControlTotal, "1", time)] {
-            assert_ne!(fact_id(Event::AuditTamper, "1", time), other);
+        assert_eq!(open_id(Event::AuditTamper, "1", time), open_id(Event::AuditTamper, "1", time));
+        for other in [open_id(Event::AuditTamper, "2", time), open_id(Event::ControlTotal, "1", time)] {
+            assert_ne!(open_id(Event::AuditTamper, "1", time), other);
         }
         let key = |letter: &str| {
             SecretKey::from_document(&format!(r#"{{"current":"k1","k1":"{}"}}"#, letter.repeat(64))).unwrap()
@@ -123,5 +156,20 @@ mod tests {
         ] {
             assert_ne!(told("a", Event::AuditTamper, "1"), other);
         }
+    }
+
+    #[test]
+    fn an_id_that_could_be_foreseen_is_told_by_the_key_alone() {
+        let key = |letter: &str| {
+            SecretKey::from_document(&format!(r#"{{"current":"k1","k1":"{}"}}"#, letter.repeat(64))).unwrap()
+        };
+        let (event, name, time) = (Event::ControlTotal, "2026-11-22", Timestamp::UNIX_EPOCH);
+        let id = |letter| secret_id(&key(letter), event, name, time);
+        assert_eq!(id("a"), id("a"));
+        assert_ne!(id("a"), id("b"));
+        assert_ne!(id("a"), open_id(event, name, time));
+        assert_ne!(id("a"), secret_id(&key("a"), event, "2026-11-23", time));
+        let salt: [u8; 16] = salt(&key("a"), event, name);
+        assert_ne!(id("a"), EntryId::new(time, *salt.first_chunk().unwrap()), "it tells nothing of the salt");
     }
 }

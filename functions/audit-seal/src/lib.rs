@@ -6,6 +6,7 @@ mod event;
 mod fact;
 mod progress;
 mod register;
+mod sealable;
 mod settings;
 mod sweep;
 mod tamper;
@@ -17,21 +18,25 @@ use engine_aws::clock::SharedClock;
 use engine_aws::kms::NoteSigner;
 use engine_aws::objects::WorkBucket;
 use engine_aws::records::RecordsBucket;
-use engine_aws::sealed_log::{RegisterStore, SealError, SealedLogStores, Sealer};
+use engine_aws::sealed_log::{RegisterStore, SealError, SealedLogStores, Sealer, Sequenced};
 use engine_core::audit::{Entry, SecretKey};
 use engine_http::logging::EventType;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
+use collect::{Collected, Wrong};
 use event::{Change, Trigger};
 use progress::Progress;
+use tamper::Reason;
 
 pub use control_total::AFTER_DAY;
 pub use event::EventError;
+pub use fact::Taken;
 pub use register::KeyError;
 pub use settings::{Settings, SettingsError};
-pub use sweep::{FIRST_SWEEP, MOST_MINUTES, SETTLED, UNSEALED};
+pub use sweep::{FIRST_SWEEP, MOST_MINUTES, SETTLED, SWEEP_TIME, UNSEALED};
 
 /// The function's name as an actor and in the record.
 const FUNCTION: &str = "audit-seal";
@@ -57,8 +62,8 @@ pub struct AuditSeal {
     actor_key: SecretKey,
     settings: Settings,
     clock: SharedClock,
-    /// Set once the log key is known to be registered.
-    log_key: OnceCell<()>,
+    /// From when the log key is valid, once it is known to be registered.
+    log_key: OnceCell<Timestamp>,
 }
 
 /// What a run did.
@@ -93,6 +98,9 @@ pub enum StepError {
     /// A key cannot be registered.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Somebody has put an entry in the place of one of this function's.
+    #[error(transparent)]
+    Taken(#[from] Taken),
     /// A read that ran beside others did not come to its end.
     #[error(transparent)]
     Task(#[from] tokio::task::JoinError),
@@ -161,24 +169,36 @@ impl AuditSeal {
         let (mut run, mut done) = (Run::new(request_id), Done::default());
         let sealed = self.seal_changes(changes, request_id, &mut done).await;
         done.sealed = run.noted("audit.seal", sealed).unwrap_or_default();
-        // Integrating what others have sequenced is of use whatever became of this batch.
-        done.checkpoint = run.noted("audit.checkpoint", self.integrate().await).flatten();
+        // Integrating what others have sequenced is of use whatever became of this batch. That it fails does not keep the
+        // stream from being read on: what is sequenced is integrated by the next run, and each failure has its line.
+        let checkpoint = self.integrate().await;
+        done.checkpoint = checkpoint.map_err(|error| run.log("audit.checkpoint", &error)).ok().flatten();
         run.end(done)
     }
 
     async fn seal_changes(&self, changes: Vec<Change>, request_id: &str, done: &mut Done) -> Result<u64, StepError> {
-        let collected = self.collect(changes).await?;
-        let mut entries = collected.entries;
-        for wrong in &collected.wrong {
+        let Collected { mut entries, mut told, wrong } = self.collect(changes).await?;
+        // Sealed here as well: their minutes may have been swept already.
+        entries.extend(self.tampered(&wrong, request_id, done).await?);
+        let sequenced = self.sequence(entries).await?;
+        // The sweep was first, and found something else in the table than was appended.
+        let appended = sequenced.contradicted.iter().filter_map(|id| told.remove(id));
+        let wrong: Vec<_> = appended.map(|change| Wrong::new(change, Reason::Rewritten)).collect();
+        let recorded = self.tampered(&wrong, request_id, done).await?;
+        Ok(sequenced_of(&sequenced) + self.seal(recorded).await?)
+    }
+
+    /// Says what is wrong, all of it before any of it is recorded; answers the entries about it.
+    async fn tampered(&self, wrong: &[Wrong], request_id: &str, done: &mut Done) -> Result<Vec<Entry>, StepError> {
+        for wrong in wrong {
             wrong.found.log(request_id);
             done.tampered += 1;
         }
-        for wrong in &collected.wrong {
-            let entry = self.tamper_entry(&wrong.found, &wrong.change, wrong.time)?;
-            // Sealed here as well: its minute may have been swept already.
-            entries.push(self.record(entry).await?);
+        let mut entries = Vec::with_capacity(wrong.len());
+        for wrong in wrong {
+            entries.push(self.record_tampering(wrong).await?);
         }
-        self.seal(entries).await
+        Ok(entries)
     }
 
     /// A scheduled run. Each step is tried, whatever became of the others; one that fails, fails the run.
@@ -186,27 +206,42 @@ impl AuditSeal {
         let (mut run, mut done) = (Run::new(request_id), Done::default());
         done.swept = run.noted("audit.sweep", self.sweep(request_id).await).unwrap_or_default();
         done.keys = run.noted("audit.register_keys", self.register_keys().await).unwrap_or_default();
+        // Before a day is counted, which can take long, and after.
+        let before = run.noted("audit.checkpoint", self.integrate().await);
         done.control_total = run.noted("audit.control_total", self.control_total(request_id).await).flatten();
         done.sealed = done.swept + done.keys + u64::from(done.control_total.is_some());
-        done.checkpoint = run.noted("audit.checkpoint", self.integrate().await).flatten();
+        done.checkpoint = before.flatten();
+        if before.is_some() {
+            let after = run.noted("audit.checkpoint", self.integrate().await);
+            done.checkpoint = after.flatten().or(done.checkpoint);
+        }
         run.end(done)
     }
 
     /// Gives entries their places; answers how many had none.
     async fn seal(&self, entries: Vec<Entry>) -> Result<u64, StepError> {
+        Ok(sequenced_of(&self.sequence(entries).await?))
+    }
+
+    async fn sequence(&self, entries: Vec<Entry>) -> Result<Sequenced, StepError> {
         if entries.is_empty() {
-            return Ok(0);
+            return Ok(Sequenced::default());
         }
-        let sequenced = self.sealer.sequence(entries).await?;
-        Ok(u64::try_from(sequenced.new).unwrap_or(u64::MAX))
+        Ok(self.sealer.sequence(entries).await?)
     }
 
     /// Derives what follows from the places, and signs; answers how many entries the new checkpoint covers.
     async fn integrate(&self) -> Result<Option<u64>, StepError> {
-        self.log_key_registered().await?;
-        let integrated = self.sealer.integrate(self.clock.now()).await?;
+        // A checkpoint's time says how far all was swept: the sweep has begun before the first.
+        self.swept().await?;
+        let valid_from = self.log_key_registered().await?;
+        let integrated = self.sealer.integrate_under(self.clock.now(), valid_from).await?;
         Ok(integrated.checkpoint.map(|checkpoint| checkpoint.size))
     }
+}
+
+fn sequenced_of(sequenced: &Sequenced) -> u64 {
+    u64::try_from(sequenced.new).unwrap_or(u64::MAX)
 }
 
 /// One run's failures.
@@ -222,23 +257,33 @@ impl<'a> Run<'a> {
 
     /// What a step came to, after a line about it where it failed.
     fn noted<T>(&mut self, step: &'static str, result: Result<T, StepError>) -> Option<T> {
-        let error = match result {
-            Ok(result) => return Some(result),
-            Err(error) => error,
+        match result {
+            Ok(result) => Some(result),
+            Err(error) => {
+                self.log(step, &error);
+                self.failed.push((step, error));
+                None
+            }
+        }
+    }
+
+    /// Writes the line about a step that failed.
+    fn log(&self, step: &'static str, error: &StepError) {
+        let reason = match error {
+            StepError::Seal(error) if error.is_critical() => Some("sealed_log_contradiction"),
+            StepError::Taken(_) => Some("audit_entry_taken"),
+            _ => None,
         };
-        let critical = matches!(&error, StepError::Seal(error) if error.is_critical());
-        let event_type = if critical { EventType::SecurityEvent } else { EventType::Audit }.as_str();
+        let event_type = if reason.is_some() { EventType::SecurityEvent } else { EventType::Audit }.as_str();
         tracing::error!(
             event_type,
             status = "FAILURE",
             action = step,
             request_id = self.request_id,
-            details.reason = critical.then_some("sealed_log_contradiction"),
+            details.reason = reason,
             %error,
             "step failed"
         );
-        self.failed.push((step, error));
-        None
     }
 
     /// The run's own line and answer.

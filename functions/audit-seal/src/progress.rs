@@ -1,4 +1,4 @@
-//! How far the daily work has come, in the log's table: `pk` `control`, `sk` the day or `newest`.
+//! How far the daily work has come, in the log's table: `pk` `control`, `sk` the day, `newest`, or a fact.
 
 use std::collections::HashMap;
 
@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_aws::Error;
+use engine_core::audit::{EntryId, Event};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -19,6 +20,8 @@ pub(crate) struct OfDay {
     pub(crate) minute: Option<Timestamp>,
     /// Entries that had an index when that was done: all of the day are among them.
     pub(crate) size: Option<u64>,
+    /// When its total was first told.
+    pub(crate) told: Option<Timestamp>,
 }
 
 /// Reads and moves on.
@@ -54,10 +57,12 @@ impl Progress {
             text.map(|text| text.parse::<i64>().map_err(|error| Error::corrupt("control progress", error))).transpose()
         };
         let minute = number("minute")?.map(Timestamp::from_millisecond).transpose();
+        let told = number("told")?.map(Timestamp::from_millisecond).transpose();
         let size = number("size")?.map(u64::try_from).transpose();
         Ok(OfDay {
             minute: minute.map_err(|error| Error::corrupt("control progress", error))?,
             size: size.map_err(|error| Error::corrupt("control progress", error))?,
+            told: told.map_err(|error| Error::corrupt("control progress", error))?,
         })
     }
 
@@ -68,18 +73,44 @@ impl Progress {
 
     /// Notes how long the log was when `day` had been swept again, unless another run has; answers what is noted.
     pub(crate) async fn set_size(&self, day: Date, size: u64) -> Result<u64, Error> {
+        self.once(&day.to_string(), "size", AttributeValue::N(size.to_string())).await?;
+        Ok(self.of_day(day).await?.size.unwrap_or(size))
+    }
+
+    /// Notes that the total of `day` is told at `time`, unless another run has; answers what is noted.
+    pub(crate) async fn set_told(&self, day: Date, time: Timestamp) -> Result<Timestamp, Error> {
+        self.once(&day.to_string(), "told", AttributeValue::N(time.as_millisecond().to_string())).await?;
+        Ok(self.of_day(day).await?.told.unwrap_or(time))
+    }
+
+    /// The id of the entry about a fact: `id`, unless another was noted before.
+    pub(crate) async fn id_of(&self, event: Event, name: &str, id: EntryId) -> Result<EntryId, Error> {
+        let sort_key = format!("{event}#{name}");
+        let read = |item: HashMap<String, AttributeValue>| {
+            let noted = item.get("id").and_then(|id| id.as_s().ok().cloned());
+            let wrong = || Error::corrupt("control progress", "the id of an entry is none");
+            noted.map(|noted| EntryId::parse(&noted).ok_or_else(wrong)).transpose()
+        };
+        if let Some(noted) = read(self.get(&sort_key).await?)? {
+            return Ok(noted);
+        }
+        self.once(&sort_key, "id", AttributeValue::S(id.to_string())).await?;
+        Ok(read(self.get(&sort_key).await?)?.unwrap_or(id))
+    }
+
+    /// Sets an attribute that is not there.
+    async fn once(&self, sort_key: &str, name: &str, value: AttributeValue) -> Result<(), Error> {
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(&day.to_string())))
-            .update_expression("SET #size = if_not_exists(#size, :size)")
-            .expression_attribute_names("#size", "size")
-            .expression_attribute_values(":size", AttributeValue::N(size.to_string()))
+            .set_key(Some(key(sort_key)))
+            .update_expression("SET #name = if_not_exists(#name, :value)")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value)
             .send()
             .await;
-        update.map_err(|error| Error::unavailable("dynamodb:UpdateItem", &error))?;
-        Ok(self.of_day(day).await?.size.unwrap_or(size))
+        update.map(|_| ()).map_err(|error| Error::unavailable("dynamodb:UpdateItem", &error))
     }
 
     async fn get(&self, sort_key: &str) -> Result<HashMap<String, AttributeValue>, Error> {

@@ -8,7 +8,7 @@ use engine_core::merkle::{FIRST_ORDINAL, KeyPurpose, KeyRecord, KeyRegister, Sig
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::fact::{Fact, fact_id};
+use crate::fact::Fact;
 use crate::{AuditSeal, StepError};
 
 /// Tries at a place in the register; each is lost only to another run, which has then registered the same key.
@@ -34,17 +34,19 @@ pub enum KeyError {
 impl AuditSeal {
     /// Makes sure, once a process, that the key which signs checkpoints is the newest of the register: a checkpoint by an
     /// unregistered key would verify for nobody.
-    pub(crate) async fn log_key_registered(&self) -> Result<(), StepError> {
+    ///
+    /// Answers from when it is valid.
+    pub(crate) async fn log_key_registered(&self) -> Result<Timestamp, StepError> {
         self.log_key.get_or_try_init(|| self.register_log_key()).await.copied()
     }
 
-    async fn register_log_key(&self) -> Result<(), StepError> {
+    async fn register_log_key(&self) -> Result<Timestamp, StepError> {
         let signer = self.sealer.signer();
         let key = signer.verifier_key().await?.to_string();
         for _ in 0..TRIES {
             let register = self.register.read().await?;
             let Some(record) = self.next_record(&register, KeyPurpose::Log, &key, signer.key_arn()).await? else {
-                return Ok(());
+                return Ok(register.newest(KeyPurpose::Log).map_or(Timestamp::MIN, |newest| newest.from));
             };
             let mut note = signer.sign(&record.text()).await?;
             if let Some(former) = &record.predecessor {
@@ -76,13 +78,17 @@ impl AuditSeal {
         self.register_token_key().await?;
         let register = self.register.read().await?;
         let records = [KeyPurpose::Log, KeyPurpose::Token].map(|purpose| register.records(purpose)).concat();
-        let ids: Vec<_> =
-            records.iter().map(|record| fact_id(Event::KeyRegister, &record.path(), record.from)).collect();
+        let mut ids = Vec::with_capacity(records.len());
+        for record in &records {
+            ids.push(self.fact_id(Event::KeyRegister, &record.path(), record.from).await?);
+        }
         let missing = self.sealer.missing(&ids).await?;
         let mut entries = Vec::new();
         for (record, id) in records.iter().zip(ids) {
             if missing.contains(&id) {
-                entries.push(self.record(self.entry_of(fact(record, &record.path()))?).await?);
+                let path = record.path();
+                let entry = self.entry_of(id, fact(record, &path))?;
+                entries.push(self.record(Event::KeyRegister, &path, entry).await?);
             }
         }
         self.seal(entries).await
@@ -160,7 +166,6 @@ fn fact<'a>(record: &KeyRecord, path: &'a str) -> Fact<'a> {
     Fact {
         event: Event::KeyRegister,
         name: path,
-        id_time: record.from,
         time: record.from,
         resource: path.to_owned(),
         details: json!({

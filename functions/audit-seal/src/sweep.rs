@@ -5,7 +5,7 @@ use engine_http::logging::EventType;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
-use crate::collect::can_be_sealed;
+use crate::sealable::can_be_sealed;
 use crate::tamper::{Reason, Tampering};
 use crate::{AuditSeal, StepError};
 
@@ -16,47 +16,75 @@ pub const SETTLED: SignedDuration = SignedDuration::from_mins(3);
 pub const FIRST_SWEEP: SignedDuration = SignedDuration::from_hours(24);
 /// Age at which an entry that is not sealed is something that people should look at.
 pub const UNSEALED: SignedDuration = SignedDuration::from_mins(5);
-/// Most minutes that one run sweeps, so that a run ends in time after an outage of any length.
+/// Most minutes with entries that one run sweeps, so that a run ends in time after an outage of any length.
 pub const MOST_MINUTES: i64 = 60;
+/// How long a run goes on sweeping. Minutes without entries take little of it, so that a long outage is caught up with.
+pub const SWEEP_TIME: SignedDuration = SignedDuration::from_secs(20);
 /// Partitions read at once.
 const AT_ONCE: usize = 16;
 /// Entries read and sealed in one go, so that memory stays bounded in a busy minute.
 const GO: usize = 500;
+
+/// What a minute came to.
+pub(crate) struct Minute {
+    /// Entries that it has.
+    pub(crate) entries: usize,
+    /// Entries among them that were sealed by this sweep.
+    pub(crate) sealed: u64,
+}
 
 pub(crate) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 impl AuditSeal {
     /// Seals what is not sealed of the minutes since the last sweep; answers how many entries that were.
     pub(crate) async fn sweep(&self, request_id: &str) -> Result<u64, StepError> {
-        let now = self.clock.now();
-        let until = minute_of(now - SETTLED);
-        let from = self.sealer.table().swept().await?.unwrap_or_else(|| minute_of(now - FIRST_SWEEP));
-        let mut sealed = 0;
-        for minute in minutes(from, until) {
-            sealed += self.sweep_minute(minute, request_id).await?;
-            self.sealer.table().set_swept(minute + MINUTE).await?;
+        let started = self.clock.now();
+        let until = minute_of(started - SETTLED);
+        let (mut minute, mut sealed, mut busy) = (self.swept().await?, 0, 0);
+        while minute < until && busy < MOST_MINUTES {
+            let found = self.sweep_minute(minute, request_id).await?;
+            minute += MINUTE;
+            self.sealer.table().set_swept(minute).await?;
+            sealed += found.sealed;
+            busy += i64::from(found.entries > 0);
+            if self.clock.now().duration_since(started) >= SWEEP_TIME {
+                break;
+            }
         }
         Ok(sealed)
     }
 
-    /// Seals what is not sealed of one minute; answers how many entries that were.
-    pub(crate) async fn sweep_minute(&self, minute: Timestamp, request_id: &str) -> Result<u64, StepError> {
+    /// The minute up to which every entry was found sealed. The first time, the one at which the table was created: before
+    /// it there is nothing.
+    pub(crate) async fn swept(&self) -> Result<Timestamp, StepError> {
+        if let Some(minute) = self.sealer.table().swept().await? {
+            return Ok(minute);
+        }
+        let now = self.clock.now();
+        let minute = minute_of(self.audit.created().await?.max(now - FIRST_SWEEP).min(now));
+        self.sealer.table().set_swept(minute).await?;
+        Ok(minute)
+    }
+
+    /// Seals what is not sealed of one minute.
+    pub(crate) async fn sweep_minute(&self, minute: Timestamp, request_id: &str) -> Result<Minute, StepError> {
         let ids = self.ids_of(minute, request_id).await?;
         let indices = self.sealer.table().indices(&ids).await?;
+        let (entries, now) = (ids.len(), self.clock.now());
         let missing: Vec<_> = ids.into_iter().filter(|id| !indices.contains_key(id)).collect();
         self.report_late(&missing, request_id);
         let mut sealed = 0;
         for ids in missing.chunks(GO) {
             let mut entries = Vec::with_capacity(ids.len());
             for (id, entry) in self.audit.read_all(ids).await? {
-                match entry.filter(can_be_sealed) {
+                match entry.filter(|entry| can_be_sealed(entry, now)) {
                     Some(entry) => entries.push(entry),
                     None => foreign(id.partition(), id.to_string(), request_id),
                 }
             }
             sealed += self.seal(entries).await?;
         }
-        Ok(sealed)
+        Ok(Minute { entries, sealed })
     }
 
     /// The ids of the entries of one minute, over all shards.

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use engine_aws::Error;
 use engine_core::audit::{Entry, Event};
 use engine_http::logging::EventType;
-use jiff::Timestamp;
 use serde_json::json;
 
-use crate::AuditSeal;
-use crate::fact::Fact;
+use crate::collect::Wrong;
+use crate::fact::{Fact, open_id};
+use crate::{AuditSeal, StepError};
 
 /// What is wrong with an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +66,14 @@ impl Tampering {
 }
 
 impl AuditSeal {
-    /// The entry about a tampering that the stream's change `change` of that time told of: the same whenever it is made.
-    pub(crate) fn tamper_entry(&self, found: &Tampering, change: &str, time: Timestamp) -> Result<Entry, Error> {
+    /// Records what is wrong; answers the entry about it, the same whenever it is made.
+    pub(crate) async fn record_tampering(&self, wrong: &Wrong) -> Result<Entry, StepError> {
+        let Wrong { found, change, time } = wrong;
         let details = json!({
             "reason": found.reason.as_str(), "partition": found.partition, "sort_key": found.sort_key, "change": change,
         });
-        let fact =
-            Fact { event: Event::AuditTamper, name: change, id_time: time, time, resource: found.to_string(), details };
-        self.entry_of(fact)
+        let fact = Fact { event: Event::AuditTamper, name: change, time: *time, resource: found.to_string(), details };
+        let entry = self.entry_of(open_id(Event::AuditTamper, change, *time), fact)?;
+        self.record(Event::AuditTamper, change, entry).await
     }
 }

@@ -127,6 +127,15 @@ impl AuditLog {
             .collect()
     }
 
+    /// When the table was created: it holds nothing older.
+    pub async fn created(&self) -> Result<Timestamp, Error> {
+        let described = self.client.describe_table().table_name(&self.table).send().await;
+        let described = described.map_err(|error| Error::unavailable("dynamodb:DescribeTable", &error))?;
+        let created = described.table.and_then(|table| table.creation_date_time).map(|time| time.secs());
+        let created = created.and_then(|seconds| Timestamp::from_second(seconds).ok());
+        created.ok_or_else(|| Error::corrupt("audit table", "it has no time of creation"))
+    }
+
     /// The ids in one shard (of [`engine_core::audit::SHARDS`]) of a minute, as of everything written before.
     pub async fn partition_ids(&self, minute: Timestamp, shard: u8) -> Result<PartitionIds, Error> {
         let partition = partition(minute, shard);

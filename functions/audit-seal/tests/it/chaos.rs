@@ -14,7 +14,7 @@ use engine_test_support::wire::cancelled;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::rig::{RECORDS, Rig, at};
+use crate::rig::{RECORDS, Rig, at, schedule};
 
 const ENTRIES: u64 = 20_000;
 const WRITERS: u64 = 16;
@@ -22,6 +22,8 @@ const WRITERS: u64 = 16;
 const ALONE: usize = 50;
 /// Time between two entries: a busy five minutes.
 const STEP: SignedDuration = SignedDuration::from_millis(15);
+/// What the clock goes on by with each batch: the sealers begin when minutes begin to settle, and end before all have.
+const TURN: SignedDuration = SignedDuration::from_secs(2);
 const SHARDS: usize = 8;
 /// Most records of a batch.
 const BATCH: usize = 800;
@@ -57,6 +59,7 @@ struct Fate {
     runs: usize,
     killed: usize,
     conflicts: usize,
+    scheduled: usize,
 }
 
 /// The stream as sealers get it: over shards by partition, cut into batches of any length, some told twice, out of step
@@ -99,8 +102,12 @@ async fn seal(rig: Arc<Rig>, queue: Arc<Mutex<VecDeque<Vec<Value>>>>, mut dice: 
             fate.conflicts += 1;
             wire.refuse("TransactWriteItems", 1 + dice.below(3), &cancelled(&["TransactionConflict"; 100]));
         }
-        rig.clock.advance(SignedDuration::from_secs(3));
+        rig.clock.advance(TURN);
         fate.runs += 1;
+        if dice.below(6) == 0 && function.handle(schedule(), "run").await.is_ok() {
+            // What it swept, the stream tells of later or never.
+            fate.scheduled += 1;
+        }
         if function.handle(stream::event(batch.clone()), "run").await.is_err() {
             fate.killed += usize::from(life.is_over());
             queue.lock().unwrap().push_front(batch);
@@ -135,23 +142,23 @@ async fn whatever_happens_the_log_holds_each_entry_once_and_every_checkpoint_ext
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let queue = Arc::new(Mutex::new(batches(&rig.audit(), &entries, &mut dice)));
     let rig = Arc::new(rig);
-    rig.clock.set(at("2026-11-22T03:06:00Z"));
+    rig.clock.set(at("2026-11-22T03:03:00Z"));
     let started = Instant::now();
     let [one, other] = [1, 2].map(|number| seal(Arc::clone(&rig), Arc::clone(&queue), Dice(dice.0 ^ number)));
     let (one, other) = tokio::join!(tokio::spawn(one), tokio::spawn(other));
     let took = started.elapsed();
     let (one, other, by_stream) = (one.unwrap(), other.unwrap(), rig.table().head().await.unwrap());
-    println!("sealed {by_stream} entries from the stream in {took:?}: {} a second", rate(by_stream, took));
+    println!("sealed {by_stream} entries, most from the stream, in {took:?}: {} a second", rate(by_stream, took));
     println!("{one:?} {other:?}");
     assert!(one.killed + other.killed > 3 && one.conflicts + other.conflicts > 3, "the chaos was none");
-    assert!(by_stream < ENTRIES, "the stream lost something");
+    assert!(one.scheduled + other.scheduled > 3 && by_stream < ENTRIES, "the stream lost something");
 
-    rig.clock.advance(SignedDuration::from_mins(5));
+    rig.clock.set(at("2026-11-22T03:12:00Z"));
     let started = Instant::now();
     let done = rig.schedule().await.unwrap();
     println!("swept {} entries in {:?}", done.swept, started.elapsed());
     assert!(rig.table().swept().await.unwrap().unwrap() > entries[entries.len() - 1].id().time(), "all minutes");
-    assert_eq!(by_stream + done.swept, ENTRIES);
+    assert!(done.swept > 0 && done.swept < ENTRIES / 4, "{done:?}");
     rig.schedule().await.unwrap();
     let size = rig.checkpoint().await.unwrap().size;
     assert_eq!(size, rig.table().head().await.unwrap());

@@ -1,14 +1,15 @@
 //! The total of a day.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use engine_core::audit::{Entry, Event, Outcome};
+use engine_core::audit::{Entry, EntryId, Event, Outcome};
+use engine_core::hex;
 use engine_test_support::audit;
 use engine_test_support::dynamo::tables;
 use engine_test_support::life::Life;
 use engine_test_support::wire::Wire;
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, at, inserts, schedule};
+use crate::rig::{Logged, Rig, at, inserts, schedule};
 
 fn quote(n: u64, time: &str, key: &str, seq: u64) -> Entry {
     let mut draft = audit::draft(n, Event::QuoteCreate, at(time));
@@ -194,4 +195,93 @@ async fn days_are_totalled_one_after_another_and_one_without_entries_says_so() {
     let totals = rig.totals().await;
     let told: Vec<_> = totals.iter().map(|total| (total["entries"].as_u64(), total["first_index"].as_u64())).collect();
     assert_eq!(told, [(Some(9), Some(0)), (Some(2), Some(9)), (Some(0), None)]);
+}
+
+#[tokio::test]
+async fn days_on_which_nothing_happens_have_their_totals_each_on_the_day_after() {
+    let rig = Rig::start().await;
+    rig.seal_at("2026-11-22T03:10:00Z", &[quote(0, "2026-11-22T03:00:00Z", "bre_live_a", 1)]).await;
+    rig.schedule().await.unwrap();
+    let mut covered = rig.checkpoint().await.unwrap().size;
+    for (day, next) in [("2026-11-22", "2026-11-23"), ("2026-11-23", "2026-11-24"), ("2026-11-24", "2026-11-25")] {
+        rig.swept_to(&format!("{day}T23:59:00Z")).await;
+        rig.clock.set(at(&format!("{next}T00:04:50Z")));
+        assert_eq!(rig.schedule().await.unwrap().control_total, None, "{day}: entries may still come");
+        rig.clock.set(at(&format!("{next}T00:05:00Z")));
+        assert_eq!(rig.until_total(day).await, 1);
+        rig.schedule().await.unwrap();
+        let size = rig.checkpoint().await.unwrap().size;
+        assert_eq!(size, covered + 1, "{day}: and with it, what is not full is put once more");
+        covered = size;
+    }
+    let totals = rig.totals().await;
+    let entries: Vec<_> = totals.iter().map(|total| total["entries"].as_u64().unwrap()).collect();
+    assert_eq!(entries, [3, 1, 1], "the keys, and on each day the total of the one before");
+    for ((header, _), day) in rig.log_of("control.total").await.iter().zip(23..) {
+        assert_eq!(header["time"], format!("2026-11-{day}T00:05:06.000Z"));
+    }
+}
+
+#[tokio::test]
+async fn no_day_is_totalled_before_the_sweep_is_past_it() {
+    let rig = Rig::start().await;
+    rig.seal_at("2026-11-22T03:10:00Z", &[quote(0, "2026-11-22T03:00:00Z", "bre_live_a", 1)]).await;
+    rig.schedule().await.unwrap();
+    rig.swept_to("2026-11-22T23:59:00Z").await;
+    rig.clock.set(at("2026-11-23T00:10:00Z"));
+    rig.dynamo.wire().fail("Query", 1000);
+    let failed = rig.schedule().await.unwrap_err();
+    assert_eq!(failed.0.iter().map(|(step, _)| *step).collect::<Vec<_>>(), ["audit.sweep"], "{failed}");
+}
+
+#[tokio::test]
+async fn an_entry_of_another_age_has_no_day_counted_that_was_never_complete() {
+    let rig = Rig::start().await;
+    rig.seal_at("2026-11-22T03:10:00Z", &[quote(0, "2001-01-01T00:00:00Z", "bre_live_a", 1)]).await;
+    rig.swept_to("2026-11-21T23:59:00Z").await;
+    assert_eq!(rig.schedule().await.unwrap().control_total.as_deref(), Some("2026-11-21"));
+}
+
+#[tokio::test]
+async fn an_entry_in_the_place_of_a_total_is_reported_and_not_taken_for_it() {
+    let total_id = async |rig: &Rig| {
+        let entries = rig.days().await;
+        rig.swept_to("2026-11-22T23:59:00Z").await;
+        rig.table().set_swept(at("2026-11-23T00:03:00Z")).await.unwrap();
+        rig.seal_at("2026-11-23T00:06:01Z", &entries[8..]).await;
+        rig.until_total("2026-11-22").await;
+        rig.schedule().await.unwrap();
+        rig.log_of("control.total").await[0].0["id"].as_str().unwrap().to_owned()
+    };
+    let id = EntryId::parse(&total_id(&Rig::start().await).await).unwrap();
+    assert_ne!(
+        id.to_string()[14..],
+        EntryId::new(id.time(), hex_bytes(&hex::sha256(b"control.total\n2026-11-22"))).to_string()[14..],
+        "nobody knows it before"
+    );
+    for sealed in [false, true] {
+        let rig = Rig::start().await;
+        let entries = rig.days().await;
+        rig.swept_to("2026-11-22T23:59:00Z").await;
+        rig.table().set_swept(at("2026-11-23T00:03:00Z")).await.unwrap();
+        let mut draft = audit::draft(50, Event::QuoteCreate, id.time());
+        draft.id = id;
+        let other = audit::finish(draft);
+        rig.append(std::slice::from_ref(&other)).await;
+        let told = if sealed { vec![entries[8].clone(), other] } else { vec![entries[8].clone()] };
+        rig.append(&entries[8..]).await;
+        rig.clock.set(at("2026-11-23T00:06:01Z"));
+        rig.stream(inserts(&told)).await.unwrap();
+        let logged = Logged::listen();
+        for _ in 0..2 {
+            rig.schedule().await.unwrap_err();
+        }
+        let reasons: Vec<_> = logged.security_events().into_iter().map(|(reason, _)| reason).collect();
+        assert_eq!(reasons, ["audit_entry_taken"; 2], "sealed before: {sealed}");
+        assert_eq!(rig.totals().await.len(), 0);
+    }
+}
+
+fn hex_bytes(hex: &str) -> [u8; 10] {
+    std::array::from_fn(|index| u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).unwrap())
 }

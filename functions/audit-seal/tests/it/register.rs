@@ -61,10 +61,11 @@ async fn a_new_log_key_is_signed_by_the_one_before_it_and_both_verify_what_they_
     let former = std::mem::replace(&mut rig.settings.log_key, rig.kms.ed25519_key());
     rig.clock.advance(SignedDuration::from_mins(1));
 
-    let failed = rig.stream(inserts(&entries[3..6])).await.unwrap_err();
+    rig.stream(inserts(&entries[3..6])).await.unwrap();
+    let failed = rig.schedule().await.unwrap_err();
     assert_eq!(key_error(&failed, "audit.checkpoint"), KeyError::NoPredecessor);
     rig.settings.log_key_predecessor = Some(rig.kms.ed25519_key());
-    let failed = rig.stream(Vec::new()).await.unwrap_err();
+    let failed = rig.schedule().await.unwrap_err();
     assert_eq!(key_error(&failed, "audit.checkpoint"), KeyError::OtherPredecessor);
     assert_eq!(rig.checkpoint().await.unwrap().size, 3, "nothing was signed meanwhile");
 
@@ -79,7 +80,8 @@ async fn a_new_log_key_is_signed_by_the_one_before_it_and_both_verify_what_they_
     // Whoever still has the former key signs no more.
     let (new, _) = (std::mem::replace(&mut rig.settings.log_key, former), rig.settings.log_key_predecessor.take());
     rig.clock.advance(SignedDuration::from_mins(1));
-    let failed = rig.stream(inserts(&entries[6..])).await.unwrap_err();
+    rig.stream(inserts(&entries[6..])).await.unwrap();
+    let failed = rig.schedule().await.unwrap_err();
     assert_eq!(key_error(&failed, "audit.checkpoint"), KeyError::Succeeded(KeyPurpose::Log));
     rig.settings.log_key = new;
     assert_eq!(rig.stream(Vec::new()).await.unwrap().checkpoint, Some(9), "a predecessor is needed once");

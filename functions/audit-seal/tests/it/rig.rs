@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use audit_seal::{AuditSeal, Clients, Done, RunError, Settings};
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_aws::audit_log::AuditLog;
+use engine_aws::clock::{Clock, SharedClock};
 use engine_aws::objects::WorkBucket;
 use engine_aws::records::RecordsBucket;
 use engine_aws::sealed_log::{LogReader, LogTable};
@@ -76,14 +77,21 @@ impl Rig {
 
     /// The same under another actor key.
     pub(crate) fn function_with(&self, actor_key: SecretKey) -> AuditSeal {
-        self.build(self.dynamo.client(), self.s3.client(), self.kms.client(), actor_key)
+        self.build(self.dynamo.client(), self.s3.client(), self.kms.client(), actor_key, self.clock.shared())
+    }
+
+    /// One whose clock goes on by `step` whenever it is looked at.
+    pub(crate) fn ticking(&self, step: SignedDuration) -> AuditSeal {
+        let clock = Arc::new(Ticking { clock: self.clock.clone(), step });
+        self.build(self.dynamo.client(), self.s3.client(), self.kms.client(), actor_key(), clock)
     }
 
     /// A process that ends when `life` does.
     pub(crate) fn mortal(&self, life: &Life) -> (AuditSeal, Wire) {
         let (wire, control) = (Wire::of(life), Control::of(life));
         let dynamodb = self.dynamo.client_on(&wire);
-        let function = self.build(dynamodb, self.s3.client_on(&control), self.kms.client_on(&control), actor_key());
+        let (s3, kms) = (self.s3.client_on(&control), self.kms.client_on(&control));
+        let function = self.build(dynamodb, s3, kms, actor_key(), self.clock.shared());
         (function, wire)
     }
 
@@ -93,8 +101,9 @@ impl Rig {
         s3: aws_sdk_s3::Client,
         kms: aws_sdk_kms::Client,
         actor_key: SecretKey,
+        clock: SharedClock,
     ) -> AuditSeal {
-        AuditSeal::new(Clients { dynamodb, s3, kms }, actor_key, self.settings.clone(), self.clock.shared())
+        AuditSeal::new(Clients { dynamodb, s3, kms }, actor_key, self.settings.clone(), clock)
     }
 
     /// A process's run over a batch of records of the stream.
@@ -159,6 +168,18 @@ impl Rig {
         let entries = self.log().await;
         let entries = entries.iter().map(|entry| (json(entry.header()), json(entry.body())));
         entries.filter(|(header, _)| header["event"] == event).collect()
+    }
+}
+
+struct Ticking {
+    clock: ManualClock,
+    step: SignedDuration,
+}
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        self.clock.advance(self.step);
+        self.clock.now()
     }
 }
 

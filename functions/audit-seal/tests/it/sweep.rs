@@ -1,11 +1,12 @@
 //! What the stream lost is found by the minute.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use engine_aws::clock::Clock;
 use engine_core::audit::{Entry, Event};
 use engine_test_support::audit;
 use jiff::SignedDuration;
 
-use crate::rig::{Logged, Rig, at, inserts};
+use crate::rig::{Logged, Rig, at, inserts, schedule};
 
 /// An entry about nobody.
 fn entry(n: u64, time: &str) -> Entry {
@@ -50,15 +51,83 @@ async fn entries_that_stayed_unsealed_for_over_five_minutes_are_reported_once() 
 }
 
 #[tokio::test]
-async fn the_first_sweep_begins_a_day_back_and_a_run_does_an_hour_of_it() {
+async fn the_first_sweep_begins_when_the_table_was_created() {
     let rig = Rig::unswept().await;
-    let lost = [entry(1, "2026-11-21T03:10:00Z"), entry(2, "2026-11-21T04:10:00Z")];
+    let created = rig.audit().created().await.unwrap();
+    rig.clock.set(created + SignedDuration::from_mins(6));
+    let lost = entry(1, &created.to_string());
+    rig.append(std::slice::from_ref(&lost)).await;
+    let done = rig.schedule().await.unwrap();
+    assert_eq!(done.swept, 1);
+    assert!([3, 4].contains(&(rig.dynamo.wire().sent()["Query"] / 64)), "no minute before that is read");
+    assert_eq!(done.checkpoint, Some(3), "it closes what it may from the first run on");
+    assert_eq!(rig.checkpoint().await.unwrap().time, rig.clock.now());
+}
+
+#[tokio::test]
+async fn a_stream_that_is_told_before_the_first_sweep_begins_it() {
+    let rig = Rig::unswept().await;
+    let created = rig.audit().created().await.unwrap();
+    rig.clock.set(created + SignedDuration::from_mins(3));
+    let told = entry(1, &rig.clock.now().to_string());
+    assert_eq!(rig.stream(inserts(&[told])).await.unwrap().checkpoint, Some(1));
+    assert!(created.duration_since(rig.table().swept().await.unwrap().unwrap()) < SignedDuration::from_mins(1));
+}
+
+#[tokio::test]
+async fn the_first_sweep_of_an_old_table_begins_a_day_back_and_goes_on_where_its_time_was_over() {
+    let rig = Rig::unswept().await;
+    let now = rig.audit().created().await.unwrap() + SignedDuration::from_hours(30);
+    rig.clock.set(now);
+    let back = |minutes| now - SignedDuration::from_hours(24) + SignedDuration::from_mins(minutes);
+    let lost = [entry(1, &back(1).to_string()), entry(2, &back(9).to_string())];
     rig.append(&lost).await;
-    rig.clock.set(at("2026-11-22T03:10:00Z"));
-    assert_eq!(rig.schedule().await.unwrap().swept, 1);
-    assert_eq!(rig.table().swept().await.unwrap(), Some(at("2026-11-21T04:10:00Z")));
-    assert!(rig.log().await.contains(&lost[0]));
-    assert_eq!(rig.schedule().await.unwrap().swept, 1, "the next run goes on");
+    let function = rig.ticking(SignedDuration::from_secs(2));
+    assert_eq!(function.handle(schedule(), "run").await.unwrap().swept, 1);
+    let swept = rig.table().swept().await.unwrap().unwrap();
+    assert!(back(2) < swept && swept < back(9), "{swept}");
+    assert_eq!(rig.checkpoint().await, None, "it would promise what was not swept yet");
+    for _ in 0..2 {
+        function.handle(schedule(), "run").await.unwrap();
+    }
+    assert!(rig.table().swept().await.unwrap().unwrap() > back(9), "the next runs go on");
+}
+
+#[tokio::test]
+async fn a_run_sweeps_an_hour_of_minutes_with_entries_and_any_number_without() {
+    for (busy, until) in [(0, "2026-11-22T04:17:00Z"), (70, "2026-11-22T04:07:00Z")] {
+        let rig = Rig::start().await;
+        let start = at("2026-11-22T03:07:00Z");
+        let lost: Vec<_> = (0..busy)
+            .map(|n| entry(n, &(start + SignedDuration::from_mins(i64::try_from(n).unwrap())).to_string()))
+            .collect();
+        rig.append(&lost).await;
+        rig.clock.set(at("2026-11-22T04:20:00Z"));
+        rig.schedule().await.unwrap();
+        assert_eq!(rig.table().swept().await.unwrap(), Some(at(until)), "{busy} minutes with entries");
+    }
+}
+
+#[tokio::test]
+async fn no_range_over_an_outage_is_closed_before_all_of_it_was_swept() {
+    let rig = Rig::unswept().await;
+    rig.table().set_swept(at("2026-11-22T03:00:00Z")).await.unwrap();
+    let backlog: Vec<_> = (0..1001)
+        .map(|n| {
+            entry(n, &(at("2026-11-22T03:01:00Z") + SignedDuration::from_millis(i64::try_from(n).unwrap())).to_string())
+        })
+        .collect();
+    let (told, lost) = backlog.split_at(98);
+    rig.clock.set(at("2026-11-22T03:00:40Z"));
+    assert_eq!(rig.stream(inserts(&[entry(2000, "2026-11-22T03:00:30Z")])).await.unwrap().checkpoint, Some(1));
+    rig.append(lost).await;
+    rig.clock.set(at("2026-11-22T03:21:00Z"));
+    assert_eq!(rig.stream(inserts(told)).await.unwrap().checkpoint, Some(99));
+    let closes = at("2026-11-22T03:02:00Z") + SignedDuration::from_mins(5);
+    assert_eq!(rig.reader().first_checkpoint_from(closes).await.unwrap(), None);
+    assert_eq!(rig.schedule().await.unwrap().swept, 903);
+    let checkpoint = rig.reader().first_checkpoint_from(closes).await.unwrap().unwrap().checkpoint;
+    assert_eq!((checkpoint.size, checkpoint.time), (1004, at("2026-11-22T03:21:06Z")), "with two keys");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What is not an appending of an entry is said at once, and recorded once.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use engine_core::audit::{Entry, Event, SecretKey, canonical_json};
+use engine_core::audit::{ActorRef, Draft, Entry, Event, Reference, SecretKey, canonical_json};
 use engine_core::hex;
 use engine_test_support::audit::{self, entries};
 use engine_test_support::stream::{self, Item};
@@ -126,6 +126,106 @@ async fn an_item_that_is_no_entry_is_reported_and_the_rest_of_the_batch_is_seale
         assert!(log.contains(&good[0]) && log.contains(&good[2]), "{rule}");
         assert_eq!(rig.log_of("audit.tamper").await[0].1["details"]["reason"], "foreign_audit_item", "{rule}");
     }
+}
+
+#[tokio::test]
+async fn an_entry_that_a_store_could_not_hold_or_a_range_not_find_is_no_entry() {
+    let made = |time: &str, change: &dyn Fn(&mut Draft)| {
+        let mut draft = audit::draft(1, Event::ClientCreate, at(time));
+        change(&mut draft);
+        audit::finish(draft)
+    };
+    let now = "2026-11-22T03:10:00Z";
+    let reference = |text: &str| Some(Reference::from_stored(text.to_owned()));
+    let long = "r".repeat(257);
+    for (rule, entry) in [
+        ("a long request id", made(now, &|draft| draft.request_id.clone_from(&long))),
+        ("a request id that is not ASCII", made(now, &|draft| draft.request_id = "é".to_owned())),
+        ("a request id of two lines", made(now, &|draft| draft.request_id = "a\nb".to_owned())),
+        ("a long actor", made(now, &|draft| draft.actor_ref = ActorRef::from_stored(long.clone()))),
+        ("a function that is not ASCII", made(now, &|draft| draft.function = "é")),
+        ("a client's reference that is longer", made(now, &|draft| draft.client_ref = reference(&"a".repeat(2000)))),
+        ("a client's reference in capitals", made(now, &|draft| draft.client_ref = reference(&"A".repeat(64)))),
+        ("a ticker's reference that is a path", made(now, &|draft| draft.subject_ref = reference(&"../".repeat(21)))),
+        ("a time before the engine's", made("1999-12-31T23:59:59.999Z", &|_| {})),
+        ("a time far from the id's", made(now, &|draft| draft.time = at("2026-11-22T03:04:59.999Z"))),
+        ("a later time than the id's", made("2026-11-22T03:00:00Z", &|draft| draft.time = at(now))),
+        ("a time to come", made("2026-11-22T03:15:00.001Z", &|_| {})),
+    ] {
+        let rig = Rig::start().await;
+        rig.append(std::slice::from_ref(&entry)).await;
+        let logged = Logged::listen();
+        let records = [inserts(&entries(1)), inserts(std::slice::from_ref(&entry))].concat();
+        let done = rig.stream(records).await.unwrap();
+        assert_eq!((done.tampered, done.sealed, done.checkpoint), (1, 2, Some(2)), "{rule}");
+        let told = [("foreign_audit_item".to_owned(), place(&item(&entry)))];
+        assert_eq!(logged.security_events(), told, "{rule}");
+        rig.clock.set(at("2026-11-22T03:14:59Z"));
+        rig.schedule().await.unwrap();
+        assert_eq!(rig.table().indices(&[entry.id()]).await.unwrap().len(), 0, "{rule}: nor does the sweep seal it");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_at_every_limit_is_sealed() {
+    let rig = Rig::start().await;
+    let mut draft = audit::draft(1, Event::ClientCreate, at("2026-11-22T03:10:00Z"));
+    draft.request_id = "~".repeat(256);
+    draft.actor_ref = ActorRef::from_stored(" ".repeat(256));
+    draft.time = at("2026-11-22T03:15:00Z");
+    let entry = audit::finish(draft);
+    assert_eq!(rig.stream(inserts(std::slice::from_ref(&entry))).await.unwrap().checkpoint, Some(1));
+    assert_eq!(rig.log().await, [entry]);
+}
+
+#[tokio::test]
+async fn an_entry_that_the_sweep_sealed_as_it_was_rewritten_is_told_of_when_the_stream_has_what_was_appended() {
+    let rig = Rig::start().await;
+    let entry = audit::entry(1, Event::ClientCreate, at("2026-11-22T03:07:00Z"), Some("alpha"), None);
+    let altered = audit::entry(1, Event::ClientCreate, at("2026-11-22T03:07:00Z"), Some("beta"), None);
+    assert_eq!(entry.id(), altered.id());
+    rig.put(&item(&altered)).await;
+    rig.clock.set(at("2026-11-22T03:11:00Z"));
+    assert_eq!(rig.schedule().await.unwrap().swept, 1);
+    let logged = Logged::listen();
+    let record = stream::insert(&item(&entry));
+    rig.clock.set(at("2026-11-22T03:11:30Z"));
+    for tampered in [1, 1] {
+        assert_eq!(rig.stream(vec![record.clone()]).await.unwrap().tampered, tampered);
+    }
+    assert_eq!(logged.security_events()[0], ("audit_entry_rewritten".to_owned(), place(&item(&entry))));
+    rig.schedule().await.unwrap();
+    let recorded = rig.log_of("audit.tamper").await;
+    let [(_, body)] = recorded.as_slice() else { panic!("one entry: {recorded:?}") };
+    assert_eq!(
+        (&body["details"]["reason"], &body["details"]["change"]),
+        (&json!("audit_entry_rewritten"), &record["eventID"])
+    );
+}
+
+#[tokio::test]
+async fn two_entries_under_one_id_in_a_batch_are_no_repetition() {
+    let rig = Rig::start().await;
+    let made = |client| audit::entry(1, Event::ClientCreate, at("2026-11-22T03:07:00Z"), Some(client), None);
+    let (entry, other) = (made("alpha"), made("beta"));
+    let logged = Logged::listen();
+    let done = rig.stream(inserts(&[entry.clone(), other])).await.unwrap();
+    assert_eq!((done.sealed, done.tampered), (2, 1));
+    assert_eq!(logged.security_events(), [("audit_entry_rewritten".to_owned(), place(&item(&entry)))]);
+    assert!(rig.log().await.contains(&entry));
+}
+
+#[tokio::test]
+async fn an_entry_of_several_items_is_sealed_as_it_was_appended_where_all_of_them_are_told() {
+    let rig = Rig::start().await;
+    let mut draft = audit::draft(7, Event::QuoteBatchCreate, at("2026-11-22T03:05:00Z"));
+    draft.body.details = json!({ "text": "€".repeat(300_000) });
+    let entry = audit::finish(draft);
+    rig.put(&with(&item(&entry), "body", "{}")).await;
+    let logged = Logged::listen();
+    assert_eq!(rig.stream(inserts(std::slice::from_ref(&entry))).await.unwrap().sealed, 1);
+    assert_eq!(rig.log().await, [entry]);
+    assert_eq!(logged.security_events(), []);
 }
 
 #[tokio::test]

@@ -5,8 +5,12 @@
 //! nothing that the next does not complete. Only the newest checkpoint is decided between them, by the table: it becomes
 //! that there before it is locked away, so that locked checkpoints grow in size and time alike, and the bucket is never
 //! ahead of the table.
+//!
+//! A checkpoint's time promises two things, by which a range of time is bounded: every entry of a time up to [`CLOSES`]
+//! before it is under it, and none of a later time than its own is.
 
 use engine_core::audit::{Event, Header, Outcome};
+use engine_core::evidence::SETTLING_SECONDS;
 use engine_core::merkle::{Checkpoint, Edge, SignedNote, StoredBody, open_checkpoint};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -16,15 +20,19 @@ use super::batch::{self, Sealed, join};
 use super::bundle::FULL;
 use super::growth::{self, Growth};
 use super::read::{ClientAnchor, LogReader, SnapshotAnchor};
-use super::table::{MOST_WRITTEN, Moved, Newest, SequencedBatch};
+use super::table::{MOST_WRITTEN, Moved, Newest, Reached, SequencedBatch};
 use super::{SealError, Sealer, names, search, sequence};
 use crate::Error;
 use crate::item::Item;
 
+/// How long before a checkpoint's time everything is under it.
+pub const CLOSES: SignedDuration = SignedDuration::from_secs(SETTLING_SECONDS);
 /// The time between two checkpoints, at least: what is integrated meanwhile waits for the next.
 pub const MIN_CHECKPOINT_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
-/// Entries under one checkpoint more than under the one before, at most, but for the last batch of them: a run that takes
-/// longer than a function may would be begun again and again.
+/// How far ahead of the clock the newest checkpoint may be, for clocks that differ.
+pub const MOST_AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// Entries, but for the last batch of them, after which it is noted how far the log has come: a run that takes longer than
+/// a function may is not begun again from its start.
 pub const MOST_INTEGRATED: u64 = 32_768;
 /// Writes of search rows at once.
 const WRITES_AT_ONCE: usize = 8;
@@ -47,36 +55,87 @@ impl Integrated {
 }
 
 impl Sealer {
-    /// Moves the log on to what was sequenced, under a checkpoint of the time `now`. Does nothing where nothing was, or
-    /// where the newest checkpoint is not [`MIN_CHECKPOINT_INTERVAL`] old.
+    /// Moves the log on to what was sequenced, under a checkpoint of the time `now` or, where the sweep is behind, of the
+    /// latest time at which it closes what was swept. Does nothing where nothing was sequenced, or where the newest
+    /// checkpoint was signed less than [`MIN_CHECKPOINT_INTERVAL`] ago; signs nothing that would promise too much.
+    ///
+    /// In a log that was never swept all is taken to be sequenced.
     ///
     /// Never signs over a contradiction: [`SealError::Forked`].
     pub async fn integrate(&self, now: Timestamp) -> Result<Integrated, SealError> {
+        self.integrate_under(now, Timestamp::MIN).await
+    }
+
+    /// As [`Sealer::integrate`], with a key that is valid from `valid_from` on: no checkpoint is of a time before that.
+    pub async fn integrate_under(&self, now: Timestamp, valid_from: Timestamp) -> Result<Integrated, SealError> {
         let newest = self.table.newest().await?;
         let size = newest.as_ref().map_or(0, |newest| newest.size);
-        if newest.as_ref().is_some_and(|newest| now.duration_since(newest.time) < MIN_CHECKPOINT_INTERVAL) {
-            return Ok(Integrated::nothing(size));
+        if let Some(newest) = &newest {
+            let ahead = newest.time.max(newest.signed).duration_since(now);
+            if ahead > MOST_AHEAD {
+                let cause = format!("it is of {}, and it is {now}", newest.time);
+                return Err(SealError::forked("the newest checkpoint's time", cause));
+            }
+            if now.duration_since(newest.signed) < MIN_CHECKPOINT_INTERVAL {
+                return Ok(Integrated::nothing(size));
+            }
         }
         if let Some(ahead) = self.settle(newest.as_ref()).await? {
             return Ok(Integrated::nothing(ahead));
         }
+        // Before the head: what was swept by then is below it.
+        let swept = self.table.swept().await?;
         let head = self.table.head().await?;
-        if head < size {
-            return Err(SealError::forked("the log's head", format_args!("it is {head} with a checkpoint of {size}")));
+        let reached = self.start(newest.as_ref()).await?;
+        let known = reached.as_ref().map_or(0, |reached| reached.size);
+        if head < known {
+            return Err(SealError::forked("the log's head", format_args!("it is {head} with {known} integrated")));
         }
-        if head == size {
+        let time = swept.map_or(now, |swept| now.min(swept + CLOSES));
+        let time = Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time);
+        if head == size || time < valid_from || newest.as_ref().is_some_and(|newest| time <= newest.time) {
             return Ok(Integrated::nothing(size));
         }
-        let batches = self.batches(size, head).await?;
+        let mut latest = reached.as_ref().map_or(Timestamp::MIN, |reached| reached.latest);
+        let log = self.grown(reached.as_ref(), head, &mut latest).await?;
+        // Entries of a later time than that of the clock are of a wrong one, and hold nothing up.
+        if latest.min(now) > time && time < now {
+            self.table.set_reached(&so_far(&log, latest)).await?;
+            return Ok(Integrated::nothing(size));
+        }
+        self.publish(size, &log, time, now).await
+    }
+
+    /// From where the log is moved on.
+    async fn start(&self, newest: Option<&Newest>) -> Result<Option<Reached>, SealError> {
+        let signed = newest.map(|newest| Reached {
+            size: newest.size,
+            root: newest.root,
+            bodies: newest.bodies.clone(),
+            latest: newest.time,
+        });
+        let size = signed.as_ref().map_or(0, |signed| signed.size);
+        let reached = self.table.reached().await?.filter(|reached| reached.size > size);
+        Ok(reached.or(signed))
+    }
+
+    /// The log of `head` entries, out of what it has reached and what was sequenced since. Takes note of the latest time of
+    /// an entry.
+    async fn grown(&self, from: Option<&Reached>, head: u64, latest: &mut Timestamp) -> Result<Growth, SealError> {
         let reader = self.reader();
-        let mut log = self.resume(&reader, newest.as_ref()).await?;
-        for batch in &batches {
-            self.append(&reader, &mut log, batch).await?;
+        let mut log = self.resume(&reader, from).await?;
+        while log.size() < head {
+            for batch in self.batches(log.size(), head).await? {
+                self.append(&reader, &mut log, &batch, latest).await?;
+            }
+            for (key, bytes) in log.partials()? {
+                self.work.put(&key, bytes).await?;
+            }
+            if log.size() < head {
+                self.table.set_reached(&so_far(&log, *latest)).await?;
+            }
         }
-        for (key, bytes) in log.partials()? {
-            self.work.put(&key, bytes).await?;
-        }
-        self.publish(size, &log, now).await
+        Ok(log)
     }
 
     /// Locks the newest checkpoint away, if whoever signed it did not get to. Answers the size of a newer checkpoint where
@@ -118,7 +177,7 @@ impl Sealer {
         opened.map(|_| ()).map_err(|error| SealError::forked("the newest checkpoint's item", error))
     }
 
-    /// What was sequenced from `size` on, without a gap, as much of it as goes under one checkpoint.
+    /// What was sequenced from `size` on, without a gap, as much of it as is integrated in one go.
     async fn batches(&self, size: u64, head: u64) -> Result<Vec<SequencedBatch>, SealError> {
         let batches = self.table.batches(size, head.min(size + MOST_INTEGRATED)).await?;
         let mut next = size;
@@ -140,20 +199,20 @@ impl Sealer {
         Ok(batches)
     }
 
-    /// The log as the newest checkpoint has it: from the working copies or, where they are gone or of another tree, from
+    /// The log as far as it has come: from the working copies or, where they are gone or of another tree, from
     /// what cannot be altered.
-    async fn resume(&self, reader: &LogReader, newest: Option<&Newest>) -> Result<Growth, SealError> {
-        let Some(newest) = newest else { return Ok(Growth::empty()) };
-        let fits = |log: &Growth| log.root() == newest.root && log.last_bodies() == newest.bodies;
-        match self.working_copy(reader, newest.size).await {
+    async fn resume(&self, reader: &LogReader, reached: Option<&Reached>) -> Result<Growth, SealError> {
+        let Some(reached) = reached else { return Ok(Growth::empty()) };
+        let fits = |log: &Growth| log.root() == reached.root && log.last_bodies() == reached.bodies;
+        match self.working_copy(reader, reached.size).await {
             Ok(Some(log)) if fits(&log) => return Ok(log),
             Ok(_) | Err(SealError::Store(Error::NotFound(_) | Error::Corrupt { .. })) => {}
             Err(error) => return Err(error),
         }
-        let log = self.rebuilt(reader, newest.size).await?;
+        let log = self.rebuilt(reader, reached.size).await?;
         log.filter(fits).ok_or_else(|| {
-            let cause = format!("what is stored has not the root {} that was signed, or other bodies", newest.root);
-            SealError::forked(names::checkpoint(newest.size), cause)
+            let cause = format!("what is stored has not the root {} that was noted, or other bodies", reached.root);
+            SealError::forked(format!("the log of {}", reached.size), cause)
         })
     }
 
@@ -206,12 +265,19 @@ impl Sealer {
         }
     }
 
-    async fn append(&self, reader: &LogReader, log: &mut Growth, batch: &SequencedBatch) -> Result<(), SealError> {
+    async fn append(
+        &self,
+        reader: &LogReader,
+        log: &mut Growth,
+        batch: &SequencedBatch,
+        latest: &mut Timestamp,
+    ) -> Result<(), SealError> {
         let mut rows = Vec::new();
         for sealed in self.load(reader, batch).await? {
             let index = log.size();
             let wrong = || SealError::forked(&batch.object, format_args!("entry {index} does not match its digest"));
             let header = growth::header(&sealed).ok_or_else(wrong)?;
+            *latest = header.time.parse().map_or(*latest, |time: Timestamp| time.max(*latest));
             self.anchor(reader, index, &header, &sealed.body).await?;
             rows.extend(search::rows(index, &sealed.header, &header));
             for (key, bytes) in log.push(sealed)? {
@@ -275,11 +341,17 @@ impl Sealer {
     }
 
     /// Signs for the log as it is and makes that the newest checkpoint, if nobody was faster.
-    async fn publish(&self, from: u64, log: &Growth, now: Timestamp) -> Result<Integrated, SealError> {
-        let time = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+    async fn publish(
+        &self,
+        from: u64,
+        log: &Growth,
+        time: Timestamp,
+        signed: Timestamp,
+    ) -> Result<Integrated, SealError> {
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: log.size(), root: log.root(), time };
         let note = self.signer.sign(&checkpoint.text()).await?.to_string();
-        let newest = Newest { size: checkpoint.size, root: checkpoint.root, time, note, bodies: log.last_bodies() };
+        let (size, root) = (checkpoint.size, checkpoint.root);
+        let newest = Newest { size, root, time, signed, note, bodies: log.last_bodies() };
         if self.table.advance(&newest).await? == Moved::Lost {
             let winner = self.table.newest().await?;
             let (size, root) = winner.map_or((0, None), |winner| (winner.size, Some(winner.root)));
@@ -291,6 +363,10 @@ impl Sealer {
         self.lock(&names::checkpoint(newest.size), newest.note.as_bytes()).await?;
         Ok(Integrated { from, to: newest.size, checkpoint: Some(checkpoint) })
     }
+}
+
+fn so_far(log: &Growth, latest: Timestamp) -> Reached {
+    Reached { size: log.size(), root: log.root(), bodies: log.last_bodies(), latest }
 }
 
 /// The entries of the last bundle of a log of `size`; `None` where headers and bodies do not go together.

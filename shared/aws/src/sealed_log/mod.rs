@@ -21,7 +21,7 @@ mod search;
 mod sequence;
 mod table;
 
-pub use integrate::{Integrated, MIN_CHECKPOINT_INTERVAL, MOST_INTEGRATED};
+pub use integrate::{CLOSES, Integrated, MIN_CHECKPOINT_INTERVAL, MOST_AHEAD, MOST_INTEGRATED};
 pub use read::{LogReader, SnapshotAnchor, StoredCheckpoint};
 pub use register::RegisterStore;
 pub use search::{Search, SearchKey, SearchRow};

@@ -256,7 +256,7 @@ impl LogReader {
     }
 
     /// A body that is stored by its digest.
-    pub(super) async fn body_apart(&self, sha256: &str) -> Result<String, Error> {
+    pub(crate) async fn body_apart(&self, sha256: &str) -> Result<String, Error> {
         let key = names::body(sha256);
         let bytes = self.records.first(&key).await?;
         text("body", &key, bytes.ok_or_else(|| Error::NotFound(format!("object {key}")))?)

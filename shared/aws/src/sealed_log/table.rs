@@ -23,7 +23,9 @@ pub(super) const MOST_WRITTEN: usize = 25;
 const HEAD: &str = "head";
 const BATCH: &str = "batch";
 const SWEPT: &str = "swept";
+const REACHED: &str = "reached";
 const INDEX: &str = "index";
+const LEAF: &str = "leaf";
 
 /// The newest checkpoint, as the table has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,12 +34,27 @@ pub struct Newest {
     pub size: u64,
     /// Root of their tree.
     pub root: Hash,
-    /// When it was signed, to the millisecond.
+    /// The time that it states, to the millisecond.
     pub time: Timestamp,
+    /// What the clock said when it was signed, which is later where the sweep was behind.
+    pub signed: Timestamp,
     /// The signed note.
     pub note: String,
     /// Hex SHA-256 of the bundle of bodies that is not full yet, by which its working copy is known.
     pub bodies: Option<String>,
+}
+
+/// How far the log has come in tiles and bundles, be it under a checkpoint or not yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reached {
+    /// Entries in there.
+    pub(super) size: u64,
+    /// Root of their tree.
+    pub(super) root: Hash,
+    /// As [`Newest::bodies`].
+    pub(super) bodies: Option<String>,
+    /// The latest time that one of them states.
+    pub(super) latest: Timestamp,
 }
 
 /// A run of entries that were given their indices in one transaction.
@@ -101,6 +118,7 @@ impl LogTable {
             ("size".to_owned(), n(newest.size)),
             ("root".to_owned(), s(newest.root.to_string())),
             ("time".to_owned(), n(newest.time.as_millisecond())),
+            ("signed".to_owned(), n(newest.signed.as_millisecond())),
             ("note".to_owned(), s(&newest.note)),
         ]);
         item.extend(newest.bodies.as_ref().map(|bodies| ("bodies".to_owned(), s(bodies))));
@@ -125,8 +143,55 @@ impl LogTable {
         }
     }
 
+    /// How far the log has come beyond its newest checkpoint; `None` where it never went on without one.
+    pub(super) async fn reached(&self) -> Result<Option<Reached>, Error> {
+        let item = read::get(&self.client, &self.table, key(REACHED, REACHED)).await?;
+        item.as_ref().map(read_reached).transpose()
+    }
+
+    /// Notes how far the log has come. Only forward: a slower run changes nothing.
+    pub(super) async fn set_reached(&self, reached: &Reached) -> Result<(), Error> {
+        let mut item = key(REACHED, REACHED);
+        item.extend([
+            ("size".to_owned(), n(reached.size)),
+            ("root".to_owned(), s(reached.root.to_string())),
+            ("latest".to_owned(), n(reached.latest.as_millisecond())),
+        ]);
+        item.extend(reached.bodies.as_ref().map(|bodies| ("bodies".to_owned(), s(bodies))));
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR #size < :size")
+            .expression_attribute_names("#size", "size")
+            .expression_attribute_values(":size", n(reached.size))
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(Error::unavailable("dynamodb:PutItem", &error)),
+            },
+        }
+    }
+
     /// The indices of those of `ids` that have one.
     pub async fn indices(&self, ids: &[EntryId]) -> Result<HashMap<EntryId, u64>, Error> {
+        self.of_entries(ids, |item| number(item, INDEX)).await
+    }
+
+    /// The leaf hashes of those of `ids` that have an index.
+    pub(super) async fn leaves(&self, ids: &[EntryId]) -> Result<HashMap<EntryId, Hash>, Error> {
+        self.of_entries(ids, |item| parsed(item, LEAF, str::parse)).await
+    }
+
+    async fn of_entries<T>(
+        &self,
+        ids: &[EntryId],
+        value: impl Fn(&Item) -> Result<T, Error>,
+    ) -> Result<HashMap<EntryId, T>, Error> {
         let mut found = HashMap::new();
         for ids in ids.chunks(MOST_READ) {
             let by_key: HashMap<String, EntryId> = ids.iter().map(|id| (entry(*id), *id)).collect();
@@ -134,22 +199,23 @@ impl LogTable {
             let keys = by_key.keys().map(|pk| key(pk, INDEX)).collect();
             for item in read::get_all(&self.client, &self.table, keys).await? {
                 if let Some(id) = by_key.get(string(&item, "pk")?) {
-                    found.insert(*id, number(&item, INDEX)?);
+                    found.insert(*id, value(&item)?);
                 }
             }
         }
         Ok(found)
     }
 
-    /// Gives `ids` the indices from `batch.start` on, in one transaction: the head moves from there to the batch's end.
-    pub(super) async fn commit(&self, batch: &SequencedBatch, ids: &[EntryId]) -> Result<Moved, Error> {
+    /// Gives entries, by id and leaf hash, the indices from `batch.start` on, in one transaction: the head moves from there
+    /// to the batch's end.
+    pub(super) async fn commit(&self, batch: &SequencedBatch, entries: &[(EntryId, Hash)]) -> Result<Moved, Error> {
         let mut writes = vec![self.move_head(batch)?];
         let mut item = key(BATCH, &sortable(batch.start));
         item.extend([("count".to_owned(), n(batch.count)), ("object".to_owned(), s(&batch.object))]);
         writes.push(transact::put(&self.table, item, ABSENT, [])?);
-        for (index, id) in (batch.start..).zip(ids) {
+        for (index, (id, leaf)) in (batch.start..).zip(entries) {
             let mut item = key(&entry(*id), INDEX);
-            item.insert(INDEX.to_owned(), n(index));
+            item.extend([(INDEX.to_owned(), n(index)), (LEAF.to_owned(), s(leaf.to_string()))]);
             writes.push(transact::put(&self.table, item, ABSENT, [])?);
         }
         match transact::send(&self.client, writes).await {
@@ -273,7 +339,21 @@ fn read_newest(item: &Item) -> Result<Newest, Error> {
         size: number(item, "size")?,
         root: parsed(item, "root", str::parse)?,
         time: time(item, "time")?,
+        signed: time(item, "signed")?,
         note: string(item, "note")?.to_owned(),
-        bodies: item.contains_key("bodies").then(|| string(item, "bodies").map(str::to_owned)).transpose()?,
+        bodies: read_bodies(item)?,
     })
+}
+
+fn read_reached(item: &Item) -> Result<Reached, Error> {
+    Ok(Reached {
+        size: number(item, "size")?,
+        root: parsed(item, "root", str::parse)?,
+        bodies: read_bodies(item)?,
+        latest: time(item, "latest")?,
+    })
+}
+
+fn read_bodies(item: &Item) -> Result<Option<String>, Error> {
+    item.contains_key("bodies").then(|| string(item, "bodies").map(str::to_owned)).transpose()
 }

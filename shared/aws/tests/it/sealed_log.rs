@@ -17,7 +17,7 @@ use crate::fixture::{at, meanwhile};
 use crate::sealed::{Log, RECORDS, WORK, headers, plain, root, time};
 
 fn sequenced(new: usize, known: usize) -> Sequenced {
-    Sequenced { new, known }
+    Sequenced { new, known, contradicted: Vec::new() }
 }
 
 fn forked<T: std::fmt::Debug>(result: Result<T, SealError>) -> String {
@@ -66,7 +66,9 @@ async fn sealers_that_overlap_make_one_log() {
             for part in 0..3 {
                 let from = part * 120 + turn * 30;
                 new += sealer.sequence(plain(from, from + 60)).await.unwrap().new;
-                sealer.integrate(time(part * 4 + turn)).await.unwrap();
+                // Their clocks differ by less than a minute.
+                let seconds = i64::try_from(part * 4 + turn).unwrap() * 5;
+                sealer.integrate(time(1) + SignedDuration::from_secs(seconds)).await.unwrap();
             }
             new
         })
@@ -165,6 +167,96 @@ async fn a_checkpoint_covers_what_was_sequenced_and_comes_every_five_seconds_at_
     log.assert_sound(4).await;
 }
 
+#[tokio::test]
+async fn a_checkpoint_is_of_no_later_time_than_at_which_it_closes_what_was_swept() {
+    let log = Log::start().await;
+    let sealer = log.sealer();
+    // Entries 0 to 2 are of 03:00; the sweep is behind.
+    let minutes = |minutes| at("2026-11-22T03:00:00Z") + SignedDuration::from_mins(minutes);
+    sealer.table().set_swept(minutes(0)).await.unwrap();
+    sealer.sequence(plain(0, 1)).await.unwrap();
+    let first = sealer.integrate(minutes(20)).await.unwrap().checkpoint.unwrap();
+    assert_eq!(first.time, minutes(5), "all of a time up to 03:00 is under it");
+    sealer.sequence(plain(1, 2)).await.unwrap();
+    let waits = sealer.integrate(minutes(21)).await.unwrap();
+    assert_eq!((waits.to, waits.checkpoint), (1, None), "nothing later is promised before it was swept");
+    sealer.table().set_swept(minutes(2)).await.unwrap();
+    let second = sealer.integrate(minutes(22)).await.unwrap().checkpoint.unwrap();
+    assert_eq!((second.size, second.time), (2, minutes(7)));
+    sealer.sequence(plain(2, 3)).await.unwrap();
+    sealer.table().set_swept(minutes(30)).await.unwrap();
+    let soon = sealer.integrate(minutes(22) + SignedDuration::from_secs(4)).await.unwrap();
+    assert_eq!(soon.checkpoint, None, "the interval is the clock's, not that of the times that are stated");
+    let third = sealer.integrate(minutes(23)).await.unwrap().checkpoint.unwrap();
+    assert_eq!((third.size, third.time), (3, minutes(23)));
+    log.assert_sound(3).await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_holds_no_entry_of_a_later_time_than_its_own() {
+    let log = Log::start().await;
+    let sealer = log.sealer();
+    let minutes = |minutes| at("2026-11-22T03:00:00Z") + SignedDuration::from_mins(minutes);
+    let made = |n: u64, when| entry(n, Event::QuoteCreate, when, None, None);
+    sealer.table().set_swept(minutes(0)).await.unwrap();
+    for (n, when) in [(0, minutes(4)), (1, minutes(9)), (2, minutes(6))] {
+        sealer.sequence(vec![made(n, when)]).await.unwrap();
+        let waits = sealer.integrate(minutes(10)).await.unwrap();
+        assert_eq!((waits.to, waits.checkpoint.is_some()), (1, n == 0), "entry {n}");
+    }
+    // What was integrated meanwhile is gone on from, and no part of it is forgotten.
+    sealer.table().set_swept(minutes(3)).await.unwrap();
+    assert_eq!(sealer.integrate(minutes(11)).await.unwrap().checkpoint, None, "one is of 03:09");
+    for key in log.s3.keys(WORK).into_iter().filter(|key| key.starts_with("tile/")) {
+        log.s3.remove(WORK, &key);
+    }
+    sealer.table().set_swept(minutes(4)).await.unwrap();
+    let checkpoint = sealer.integrate(minutes(12)).await.unwrap().checkpoint.unwrap();
+    assert_eq!((checkpoint.size, checkpoint.time), (3, minutes(9)));
+    // A clock that is ahead holds nothing up, once all is swept.
+    sealer.sequence(vec![made(3, minutes(60))]).await.unwrap();
+    sealer.table().set_swept(minutes(10)).await.unwrap();
+    assert_eq!(sealer.integrate(minutes(14)).await.unwrap().checkpoint.unwrap().time, minutes(14));
+    log.assert_sound(4).await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_of_no_time_before_its_key_is_valid() {
+    let log = Log::start().await;
+    let sealer = log.sealer();
+    sealer.sequence(plain(0, 1)).await.unwrap();
+    let early = sealer.integrate_under(time(1), time(1) + SignedDuration::from_millis(1)).await.unwrap();
+    assert_eq!((early.to, early.checkpoint), (0, None));
+    assert_eq!(sealer.integrate_under(time(1), time(1)).await.unwrap().to, 1);
+}
+
+#[tokio::test]
+async fn a_newest_checkpoint_that_is_ahead_of_the_clock_stops_the_log() {
+    let log = Log::of(3).await;
+    let sealer = log.sealer();
+    let minute = SignedDuration::from_mins(1);
+    assert_eq!(sealer.integrate(time(3) - minute).await.unwrap().checkpoint, None, "clocks differ");
+    let cause = forked(sealer.integrate(time(3) - minute - SignedDuration::from_millis(1)).await);
+    assert!(cause.contains("the newest checkpoint's time"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_known_entry_that_is_handed_in_with_another_header_is_named() {
+    let log = Log::start().await;
+    let sealer = log.sealer();
+    let entries = plain(0, 3);
+    let mut other = draft(1, Event::ClientCreate, at("2026-11-22T03:00:00.001Z"));
+    other.id = entries[1].id();
+    let other = finish(other);
+    let twice = [entries.clone(), vec![other.clone()]].concat();
+    let named = Sequenced { new: 3, known: 1, contradicted: vec![other.id()] };
+    assert_eq!(sealer.sequence(twice).await.unwrap(), named, "within a call, the first counts");
+    let named = Sequenced { new: 0, known: 2, contradicted: vec![other.id()] };
+    assert_eq!(sealer.sequence(vec![entries[0].clone(), other]).await.unwrap(), named);
+    sealer.integrate(time(1)).await.unwrap();
+    assert_eq!(log.assert_sound(3).await, headers(0, 3));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_sealers_at_once_one_signs_and_the_other_leaves_it_to_them() {
     let log = Log::start().await;
@@ -197,7 +289,13 @@ async fn foreign_bytes_where_an_object_is_to_be_locked_stop_the_log() {
         let log = Log::of(250).await;
         log.s3.put_version(RECORDS, key, &[0; 8192]);
         let sealer = log.sealer();
-        sealer.sequence(plain(250, 257)).await.unwrap();
+        let sequenced = sealer.sequence(plain(250, 257)).await;
+        if key.starts_with("checkpoints/") {
+            let cause = forked(sequenced);
+            assert!(cause.contains("257"), "{cause}");
+            continue;
+        }
+        sequenced.unwrap();
         for attempt in 1..3 {
             let cause = forked(sealer.integrate(time(300 + attempt)).await);
             assert!(cause.contains(key), "{key}: {cause}");
@@ -218,11 +316,13 @@ async fn a_table_that_was_set_back_does_not_seal_beside_the_locked_checkpoints()
         client.delete_item().table_name("log").set_key(Some(key)).send().await.unwrap();
     }
     let sealer = log.sealer();
-    sealer.sequence(plain(50, 54)).await.unwrap();
-    forked(sealer.integrate(time(100)).await);
+    forked(sealer.sequence(plain(50, 54)).await);
     for item in before {
         log.put_item(item).await;
     }
+    forked(sealer.sequence(plain(50, 54)).await);
+    assert_eq!(sealer.table().head().await.unwrap(), 3, "no index is given out twice");
+    assert_eq!(sealer.sequence(plain(0, 3)).await.unwrap(), sequenced(0, 3), "what is known needs none");
     forked(sealer.integrate(time(100)).await);
     log.assert_sound(6).await;
 }
