@@ -3,7 +3,7 @@
 use engine_aws::evidence::actor_of;
 use engine_core::access::ClientId;
 use engine_core::audit::{ActorType, Event, Outcome};
-use engine_core::field::FieldReader;
+use engine_core::field::{FieldReader, FieldValue, Fields};
 use engine_core::ticker::Ticker;
 use engine_core::time::rfc3339;
 use jiff::Timestamp;
@@ -82,6 +82,41 @@ impl Asked {
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
         times.chain(lists.map(|(name, list)| (name.to_owned(), json!(list)))).collect()
     }
+}
+
+/// Whom and what fields name, wherever it can be a name at all, whatever is wrong with the rest: of each field
+/// [`MOST_VALUES`] values at most, none longer than a name may be.
+pub(crate) fn legible(fields: &Fields) -> Map<String, Value> {
+    fn client(text: &str) -> Option<String> {
+        ClientId::parse(text).ok().map(String::from)
+    }
+    fn ticker(text: &str) -> Option<String> {
+        Ticker::parse(text).ok().map(String::from)
+    }
+    type Parse = fn(&str) -> Option<String>;
+    let lists: [(&str, Parse); 4] = [
+        ("actor", |text| actor(text).ok()),
+        ("client", client),
+        ("ticker", ticker),
+        ("request_id", |text| request_id(text).ok()),
+    ];
+    let mut named = Map::new();
+    for (name, parse) in lists {
+        let written = match fields.get(name) {
+            FieldValue::Text(text) | FieldValue::Parameter(text) => vec![text.clone()],
+            FieldValue::Array(literal) => serde_json::from_str::<Vec<Value>>(literal)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|value| value.as_str().map(str::to_owned))
+                .collect(),
+            _ => Vec::new(),
+        };
+        let values: Vec<_> = written.iter().filter_map(|text| parse(text)).take(MOST_VALUES).collect();
+        if !values.is_empty() {
+            named.insert(name.to_owned(), json!(values));
+        }
+    }
+    named
 }
 
 /// A time that may be left out; the error, which the reader has, where it is there and wrong.
@@ -194,6 +229,21 @@ mod tests {
         for (from, to) in [(time, time), (time, "2026-01-15T20:00:00Z")] {
             assert_eq!(read(&json!({ "from": from, "to": to })).unwrap_err(), ["to"]);
         }
+    }
+
+    #[test]
+    fn what_is_legible_of_a_filter_is_its_names_and_no_more_than_so_many() {
+        let many: Vec<_> = (0..1000).map(|number| format!("request-{number}")).collect();
+        let fields = Fields::from_json(
+            &json!({
+                "client": "demo", "ticker": ["brk b", "?", 5], "actor": "x".repeat(5000), "request_id": many, "to": "x",
+                "mfaTotp": "123456",
+            })
+            .to_string(),
+        );
+        let expected = json!({ "client": ["demo"], "ticker": ["BRK.B"], "request_id": many[..MOST_VALUES] });
+        assert_eq!(Value::Object(legible(&fields.unwrap())), expected);
+        assert_eq!(legible(&Fields::from_pairs([("client", "demo"), ("client", "beta")])), Map::new());
     }
 
     #[test]

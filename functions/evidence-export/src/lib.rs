@@ -17,13 +17,14 @@ mod show;
 mod signing;
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use engine_aws::audit_log::AuditLog;
 use engine_aws::clock::{SharedClock, random_bytes};
-use engine_aws::evidence::{Jobs, LogSource};
+use engine_aws::evidence::Jobs;
 use engine_aws::guard::Guard;
 use engine_aws::issuers::IssuerKeys;
-use engine_aws::kms::{FactorCipher, NoteSigner};
+use engine_aws::kms::FactorCipher;
 use engine_aws::objects::WorkBucket;
 use engine_aws::people::People;
 use engine_aws::records::RecordsBucket;
@@ -41,28 +42,41 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use crate::event::Invocation;
+use crate::job::Bench;
 use crate::names::Names;
-use crate::signing::Signing;
 
 pub use crate::event::EventError;
-pub use crate::job::MOST_ATTEMPTS;
+pub use crate::job::LONGEST;
 pub use crate::names::Versions;
 pub use crate::request::MOST_SCANNED;
 pub use crate::settings::{Settings, SettingsError};
 
-/// Clients of the services that the function uses.
+/// Clients of the services that the function uses, for a request that somebody waits for.
 #[derive(Clone, Debug)]
 pub struct Clients {
     /// The tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// The key of manifests, and those of second factors.
+    /// The key of second factors.
+    pub kms: aws_sdk_kms::Client,
+    /// The sealed log, and links to bundles.
+    pub s3: aws_sdk_s3::Client,
+    /// The keys of references.
+    pub secrets: SecretStore,
+    /// Those of the work in the background.
+    pub work: WorkClients,
+}
+
+/// Clients for the making of a bundle: they should wait for a service, and try again, for far longer than a caller would.
+#[derive(Clone, Debug)]
+pub struct WorkClients {
+    /// The end of an export. Its lease is kept with the other client: what is to be repeated soon had better fail soon.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// The key of manifests.
     pub kms: aws_sdk_kms::Client,
     /// Log lines about requests.
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// The sealed log, and bundles.
     pub s3: aws_sdk_s3::Client,
-    /// The keys of references.
-    pub secrets: SecretStore,
 }
 
 /// The keys of references.
@@ -80,8 +94,7 @@ pub struct EvidenceExport {
     pub(crate) search: Search,
     pub(crate) names: Names,
     pub(crate) jobs: Jobs,
-    pub(crate) lines: LogSource,
-    pub(crate) signing: Signing,
+    pub(crate) bench: Bench,
     pub(crate) guard: Guard,
     pub(crate) step_up: StepUp,
     pub(crate) verifier: TokenVerifier,
@@ -92,33 +105,30 @@ pub struct EvidenceExport {
     pub(crate) clock: SharedClock,
     pub(crate) settings: Settings,
     pub(crate) most_scanned: u64,
+    pub(crate) longest: Duration,
 }
 
 impl EvidenceExport {
     /// The function over what `settings` names.
     #[must_use]
     pub fn new(clients: Clients, keys: ReferenceKeys, settings: Settings, clock: SharedClock) -> Self {
-        let Clients { dynamodb, kms, logs, s3, secrets } = clients;
+        let Clients { dynamodb, kms, s3, secrets, work } = clients;
         let audit = AuditLog::new(dynamodb.clone(), &settings.audit_table);
         let people = People::new(dynamodb.clone(), &settings.people_table, audit.clone());
         let guard = Guard::new(dynamodb.clone(), &settings.guard_table);
-        let factors = FactorCipher::new(kms.clone(), &settings.factors_key);
+        let factors = FactorCipher::new(kms, &settings.factors_key);
         let issuers = IssuerKeys::new(dynamodb.clone(), &settings.issuers_table);
         // The bootstrap administrator brings people in, and has no business with evidence: its second factor is never judged.
         let verifier =
             TokenVerifier::new(issuers, people.clone(), &settings.token_audience, settings.staff_issuer.clone(), None);
         let records = RecordsBucket::new(s3.clone(), &settings.records_bucket);
-        let reader = LogReader::new(records.clone(), WorkBucket::new(s3.clone(), &settings.work_bucket));
+        let reader = LogReader::new(records, WorkBucket::new(s3.clone(), &settings.work_bucket));
         let search = Search::new(dynamodb.clone(), &settings.log_table);
-        let signer = NoteSigner::new(kms.clone(), &settings.evidence_key, settings.evidence_key_name());
-        let predecessor = settings.evidence_key_predecessor.as_deref();
-        let predecessor = predecessor.map(|key| NoteSigner::new(kms, key, settings.evidence_key_name()));
         Self {
             names: Names::new(keys.actor, keys.reference, reader.clone(), search.clone()),
             log: LogTable::new(dynamodb.clone(), &settings.log_table),
             jobs: Jobs::new(dynamodb.clone(), &settings.exports_table),
-            lines: LogSource::new(logs, settings.log_groups.clone()),
-            signing: Signing::new(signer, predecessor, records),
+            bench: Bench::new(work, &settings),
             step_up: StepUp::new(guard.clone(), people, factors, secrets, ""),
             failures: Failures::new(guard.clone()),
             reader,
@@ -131,6 +141,7 @@ impl EvidenceExport {
             clock,
             settings,
             most_scanned: MOST_SCANNED,
+            longest: LONGEST,
         }
     }
 
@@ -138,6 +149,12 @@ impl EvidenceExport {
     #[must_use]
     pub fn scanning(self, most_scanned: u64) -> Self {
         Self { most_scanned, ..self }
+    }
+
+    /// The same with another limit than [`LONGEST`].
+    #[must_use]
+    pub fn within(self, longest: Duration) -> Self {
+        Self { longest, ..self }
     }
 
     /// Answers one invocation, whose id at Lambda is `request_id`: a request to the API, or exports that the stream brings.
@@ -148,7 +165,13 @@ impl EvidenceExport {
             }
             Invocation::Exports(ids) => {
                 for id in ids {
-                    let span = tracing::error_span!("export", request_id, details.evidence_id = id.as_str());
+                    // The line's own id is that of the request that asked, once it is known: by it an export finds its lines.
+                    let span = tracing::error_span!(
+                        "export",
+                        request_id = tracing::field::Empty,
+                        details.lambda_request_id = request_id,
+                        details.evidence_id = id.as_str()
+                    );
                     Box::pin(job::run(self, &id)).instrument(span).await?;
                 }
                 Ok(Value::Null)

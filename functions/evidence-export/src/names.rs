@@ -1,17 +1,22 @@
 //! What clients, tickers and actors are called in headers, under whichever version of a key.
 
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use engine_aws::Error;
-use engine_aws::evidence::{KeyResolver, actor_of};
+use engine_aws::evidence::{ExportError, KeyResolver, LogAt, Resolver, actor_of};
 use engine_aws::sealed_log::{LogReader, Search, SearchKey};
 use engine_core::audit::{ActorType, Commitment, SecretKey};
 use engine_core::evidence::Opening;
+use tokio::time::timeout;
 
-/// What a client's commitment is kept apart by from a ticker's.
-const CLIENT: &str = "client";
 /// What a ticker's commitment is kept apart by from a client's.
 const TICKER: &str = "ticker";
-/// Newest snapshots whose lists are looked at for a ticker.
-const SNAPSHOTS: usize = 3;
+/// Newest lists of tickers that are looked at, and kept.
+const LISTS: usize = 3;
+/// How long a request looks through the older lists, of which a log of years has thousands.
+const LOOKING: Duration = Duration::from_secs(10);
 
 /// A key and its older versions.
 pub struct Versions {
@@ -40,13 +45,14 @@ pub(crate) struct Names {
     reference: Vec<SecretKey>,
     reader: LogReader,
     search: Search,
+    lists: Lists,
 }
 
 impl Names {
     /// Under these keys, in that log.
     pub(crate) fn new(actor: Versions, reference: Versions, reader: LogReader, search: Search) -> Self {
         let reference = std::iter::once(reference.current).chain(reference.older).collect();
-        Self { actor, reference, reader, search }
+        Self { actor, reference, reader, search, lists: Lists::default() }
     }
 
     /// What finds the references of an export, and what fixes them.
@@ -75,20 +81,62 @@ impl Names {
     }
 
     /// What opens a client's reference; `None` for a client that the log did not know at that size.
-    pub(crate) async fn client(&self, id: &str, size: u64) -> Result<Option<Commitment>, Error> {
-        for key in &self.reference {
-            let commitment = key.commitment(CLIENT, id);
-            let anchor = self.reader.client_anchor(commitment.reference().as_str()).await?;
-            if anchor.is_some_and(|index| index < size) {
-                return Ok(Some(commitment));
-            }
-        }
-        Ok(None)
+    pub(crate) async fn client(&self, id: &str, size: u64) -> Result<Option<Commitment>, ExportError> {
+        known(self.resolver().client(LogAt::new(&self.reader, size), id).await)
     }
 
-    /// What opens a ticker's reference; `None` for one that the market did not have: that no recent snapshot lists, and that no
-    /// entry concerns.
-    pub(crate) async fn ticker(&self, ticker: &str, size: u64) -> Result<Option<Commitment>, Error> {
+    /// What opens each ticker's reference; `None` for one that no entry is about and none of the newest lists has.
+    pub(crate) async fn tickers(&self, tickers: &[String], size: u64) -> Result<Vec<Option<Commitment>>, Error> {
+        let (mut lists, mut found) = (None, Vec::with_capacity(tickers.len()));
+        for ticker in tickers {
+            if let Some(commitment) = self.with_entries(ticker, size).await? {
+                found.push(Some(commitment));
+                continue;
+            }
+            if lists.is_none() {
+                lists = Some(self.newest_lists(size).await?);
+            }
+            found.push(lists.iter().flatten().find_map(|list| list.get(ticker)).cloned());
+        }
+        Ok(found)
+    }
+
+    /// What opens each ticker's reference, as an export will find it; `None` for one that it will not find. What cannot be told in
+    /// time is taken to be there: the export says where it is not.
+    pub(crate) async fn listed_tickers(
+        &self,
+        tickers: &[String],
+        size: u64,
+    ) -> Result<Vec<Option<Commitment>>, ExportError> {
+        if tickers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let lists = self.newest_lists(size).await?;
+        let listed = |ticker: &String| lists.iter().find_map(|list| list.get(ticker)).cloned();
+        let mut found: Vec<_> = tickers.iter().map(listed).collect();
+        let older = async {
+            for (ticker, found) in tickers.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+                let listed = self.resolver().ticker(LogAt::new(&self.reader, size), ticker).await;
+                *found = known(listed.map(|listed| listed.commitment))?;
+                if found.is_none() {
+                    break;
+                }
+            }
+            Ok::<(), ExportError>(())
+        };
+        match timeout(LOOKING, older).await {
+            Ok(looked) => looked?,
+            Err(_) => {
+                for (ticker, found) in tickers.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+                    *found = self.reference.first().map(|key| key.commitment(TICKER, ticker));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What opens the reference of a ticker that entries are about.
+    async fn with_entries(&self, ticker: &str, size: u64) -> Result<Option<Commitment>, Error> {
         for key in &self.reference {
             let commitment = key.commitment(TICKER, ticker);
             let row = SearchKey::Subject(commitment.reference().as_str().to_owned());
@@ -96,27 +144,78 @@ impl Names {
                 return Ok(Some(commitment));
             }
         }
-        let anchors = self.reader.snapshot_anchors().await?;
-        for index in anchors.into_iter().rev().filter(|index| *index < size).take(SNAPSHOTS) {
-            let Some(anchor) = self.reader.snapshot_anchor(index).await? else { continue };
-            let list = self.reader.references(&anchor.snapshot).await?.unwrap_or_default();
-            if let Some(commitment) = listed(&list, ticker) {
-                return Ok(Some(commitment));
-            }
-        }
         Ok(None)
+    }
+
+    /// The newest lists of tickers of the log of that size, the newest first.
+    async fn newest_lists(&self, size: u64) -> Result<Vec<Arc<List>>, Error> {
+        let anchors = self.reader.snapshot_anchors().await?;
+        let mut lists = Vec::with_capacity(LISTS);
+        for index in anchors.into_iter().rev().filter(|index| *index < size).take(LISTS) {
+            let list = match self.lists.get(index) {
+                Some(list) => Some(list),
+                None => self.read_list(index).await?,
+            };
+            lists.extend(list);
+        }
+        Ok(lists)
+    }
+
+    async fn read_list(&self, index: u64) -> Result<Option<Arc<List>>, Error> {
+        let Some(anchor) = self.reader.snapshot_anchor(index).await? else { return Ok(None) };
+        let Some(bytes) = self.reader.references(&anchor.snapshot).await? else { return Ok(None) };
+        let list = Arc::new(list(&bytes));
+        self.lists.keep(index, &list);
+        Ok(Some(list))
     }
 }
 
-/// What opens a ticker's reference, out of a snapshot's list.
-fn listed(list: &[u8], ticker: &str) -> Option<Commitment> {
-    let lines = list.split(|byte| *byte == b'\n');
+/// What a name stands for, where the log has it.
+fn known<T>(found: Result<T, ExportError>) -> Result<Option<T>, ExportError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(ExportError::Missing(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What opens the reference of each ticker of a snapshot.
+type List = HashMap<String, Commitment>;
+
+fn list(bytes: &[u8]) -> List {
+    let lines = bytes.split(|byte| *byte == b'\n');
     let openings = lines.filter_map(|line| serde_json::from_slice::<Opening>(line).ok());
-    let opening = openings.into_iter().find(|opening| opening.value == ticker)?;
-    Commitment::from_stored(opening.value, &opening.salt)
+    openings
+        .filter_map(|Opening { value, salt }| {
+            let commitment = Commitment::from_stored(value, &salt)?;
+            Some((commitment.value().to_owned(), commitment))
+        })
+        .collect()
+}
+
+/// The lists that were read last, by the index of the entry that fixes each: it is the same list for ever.
+#[derive(Default)]
+struct Lists(Mutex<VecDeque<(u64, Arc<List>)>>);
+
+impl Lists {
+    fn get(&self, index: u64) -> Option<Arc<List>> {
+        // Whoever panicked with the lock held left at worst one list less.
+        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.iter().find(|(of, _)| *of == index).map(|(_, list)| Arc::clone(list))
+    }
+
+    fn keep(&self, index: u64, list: &Arc<List>) {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.retain(|(of, _)| *of != index);
+        lists.push_front((index, Arc::clone(list)));
+        lists.truncate(LISTS);
+    }
 }
 
 /// What is said of a client that the log does not know.
 pub(crate) const UNKNOWN_CLIENT: &str = "is no client that the log knows";
-/// What is said of a ticker that the market never had.
-pub(crate) const UNKNOWN_TICKER: &str = "is no ticker that the market had";
+/// What is said to a search of a ticker that it does not know.
+pub(crate) const UNKNOWN_TICKER: &str =
+    "is no ticker that an entry is about, or that one of the three newest lists of the market has";
+/// What is said to a request for a bundle of a ticker that it cannot prove anything of.
+pub(crate) const NOT_LISTED: &str = "is in no list of the market that the log has";

@@ -3,8 +3,9 @@
 
 use std::sync::OnceLock;
 
+use engine_aws::author::Act;
 use engine_aws::guard::nobody;
-use engine_core::audit::{ActorRef, ActorType, Event};
+use engine_core::audit::{ActorRef, ActorType, Event, Outcome};
 use engine_core::field::Fields;
 use engine_http::auth::{Caller, bearer};
 use engine_http::body::{query_fields, read_fields};
@@ -12,11 +13,13 @@ use engine_http::context::RequestContext;
 use engine_http::idempotency::{self, Repeatable};
 use engine_http::problem::Problem;
 use engine_http::record::refused;
-use engine_http::response::Answer;
+use engine_http::response::{Answer, Reply};
 use engine_http::route::{Access, Found};
 use engine_http::step_up;
 use lambda_http::Request;
+use serde_json::{Map, Value, json};
 
+use crate::asked::legible;
 use crate::call::{Call, Done, FUNCTION, Handled};
 use crate::routes::{Handler, ROUTES, Target};
 use crate::{EvidenceExport, proof, request as asking, search, show};
@@ -58,10 +61,24 @@ async fn on_route(
     let answer = permitted(app, request, context, &caller, found).await;
     let Err(problem) = answer else { return answer };
     let problem = counted(app, context, event, Some(&caller), problem).await;
-    if let Some(act) = refused(context, event, &problem) {
+    if let Some(mut act) = refused(context, event, &problem) {
+        let asked = asked_for(request, found.route.handler.handler);
+        if !asked.is_empty() {
+            act.details["asked"] = Value::Object(asked);
+        }
         app.audit.append(&caller.author(FUNCTION, context).entry(act, context.now)?).await?;
     }
     Err(problem)
+}
+
+/// Whom and what a request named, that came to nothing: who tries one name after the other is to be found by it.
+fn asked_for(request: &Request, handler: Handler) -> Map<String, Value> {
+    match handler {
+        Handler::SearchAudit => legible(&query_fields(request)),
+        Handler::RequestEvidence => read_fields(request, MAX_BODY).map(|fields| legible(&fields)).unwrap_or_default(),
+        // Their path is all that they name, and it is recorded as the resource.
+        Handler::ShowProof | Handler::ShowEvidence => Map::new(),
+    }
 }
 
 /// The refusal, once it is counted. Who refuses without knowing whom also closes what is over of such refusals.
@@ -109,7 +126,7 @@ async fn permitted(
     if let Some(repeatable) = &repeatable
         && let Some(earlier) = repeatable.earlier(&app.guard, context).await?
     {
-        return Ok(earlier);
+        return repeated(app, context, caller, target.event, earlier).await;
     }
     if let Access::SteppedUp(_) = access {
         let code = step_up::presented(request, &fields)?;
@@ -123,10 +140,40 @@ async fn permitted(
             Ok(reply)
         }
         Done::Made(change, reply) => {
-            let answers = (reply.clone(), &reply);
-            idempotency::commit(change, answers, repeatable.as_ref(), (&app.dynamodb, &app.guard), context).await
+            let (answers, stores) = ((reply.clone(), &reply), (&app.dynamodb, &app.guard));
+            let answer = idempotency::commit(change, answers, repeatable.as_ref(), stores, context).await?;
+            // Another request with this key was first: its answer is this one's.
+            if answer.body == reply.body {
+                Ok(answer)
+            } else {
+                repeated(app, context, caller, target.event, answer).await
+            }
         }
     }
+}
+
+/// The answer that the same request had before, recorded as given once more.
+async fn repeated(
+    app: &EvidenceExport,
+    context: &RequestContext,
+    caller: &Caller,
+    event: Event,
+    earlier: Reply,
+) -> Answer {
+    let answer: Value = serde_json::from_str(&earlier.body).unwrap_or_default();
+    let act = Act {
+        event,
+        outcome: Outcome::Success,
+        resource: context.resource.clone(),
+        reason: None,
+        client_ref: None,
+        subject_ref: None,
+        details: json!({ "evidence_id": answer["evidence_id"], "repeat": true }),
+    };
+    app.audit.append(&caller.author(FUNCTION, context).entry(act, context.now)?).await?;
+    // The answer is remembered without the header that came with it.
+    let location = answer["evidence_id"].as_str().map(show::path);
+    Ok(Reply { location, ..earlier })
 }
 
 async fn handle(app: &EvidenceExport, call: &Call<'_>, handler: Handler) -> Handled {

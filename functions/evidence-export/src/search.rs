@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::EvidenceExport;
 use crate::asked::{Asked, FIELDS};
 use crate::call::{Call, Concerns, Done, Handled};
-use crate::names::{UNKNOWN_CLIENT, UNKNOWN_TICKER};
+use crate::names::{NOT_LISTED, UNKNOWN_CLIENT, UNKNOWN_TICKER};
 use crate::refusal::refusal;
 
 /// Bundles of 256 headers, or as many rows, that one page is looked for in at most. Where they hold too few of what is asked
@@ -39,7 +39,7 @@ pub(crate) async fn search(app: &EvidenceExport, call: &Call<'_>) -> Handled {
     let ((asked, limit), digest) = read;
 
     let place = pinned(app, place).await?;
-    let resolved = resolve(app, &asked, place.size).await?;
+    let resolved = resolve(app, &asked, place.size, Purpose::Search).await?;
     let page = Scan { app, filter: &resolved.filter, size: place.size }.page(place.before, limit).await?;
 
     let next = page.next.map(|before| write_cursor(Place { before, ..place }.text(&digest)));
@@ -65,19 +65,37 @@ pub(crate) struct Resolved {
     pub concerns: Concerns,
 }
 
+/// What names are turned into references for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Entries are looked for: a ticker is one that entries are about, or that the market had lately.
+    Search,
+    /// A bundle is made: a ticker is one that the bundle can prove, out of whichever list of the log.
+    Export,
+}
+
 /// Turns names into references as of a size. A client or a ticker that the log does not know is an error of its field.
-pub(crate) async fn resolve(app: &EvidenceExport, asked: &Asked, size: u64) -> Result<Resolved, Problem> {
+pub(crate) async fn resolve(
+    app: &EvidenceExport,
+    asked: &Asked,
+    size: u64,
+    purpose: Purpose,
+) -> Result<Resolved, Problem> {
     let (mut clients, mut tickers, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for client in &asked.client {
-        match app.names.client(client, size).await? {
+        match app.names.client(client, size).await.map_err(refusal)? {
             Some(commitment) => clients.push(commitment.reference()),
             None => errors.push(FieldError::new("client", UNKNOWN_CLIENT)),
         }
     }
-    for ticker in &asked.ticker {
-        match app.names.ticker(ticker, size).await? {
+    let (found, unknown) = match purpose {
+        Purpose::Search => (app.names.tickers(&asked.ticker, size).await?, UNKNOWN_TICKER),
+        Purpose::Export => (app.names.listed_tickers(&asked.ticker, size).await.map_err(refusal)?, NOT_LISTED),
+    };
+    for commitment in found {
+        match commitment {
             Some(commitment) => tickers.push(commitment.reference()),
-            None => errors.push(FieldError::new("ticker", UNKNOWN_TICKER)),
+            None => errors.push(FieldError::new("ticker", unknown)),
         }
     }
     if !errors.is_empty() {

@@ -3,25 +3,20 @@
 use std::time::Duration;
 
 use aws_sdk_s3::presigning::PresigningConfig;
-use engine_aws::evidence::{Job, JobState, NewJob};
+use engine_aws::evidence::{JobState, Made, NewJob};
 use engine_core::audit::{EntryId, Event};
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::EvidenceExport;
 use crate::call::{Call, Concerns, Done, Handled};
-use crate::job::MOST_ATTEMPTS;
+use crate::job::abandon;
 
 /// How long a download URL is good for.
 pub(crate) const DOWNLOAD_SECONDS: u64 = 300;
-/// After that long nobody is going to work on an export any more: the stream that brings it forgets it.
-const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
-/// What is said of an export whose workers were all cut off.
-const ABANDONED: &str = "the export was cut off before its end, each time it was tried: ask again, for less";
 
 /// One export.
 pub(crate) async fn show(app: &EvidenceExport, call: &Call<'_>) -> Handled {
@@ -34,7 +29,11 @@ pub(crate) async fn show(app: &EvidenceExport, call: &Call<'_>) -> Handled {
     let job =
         job.filter(|job| job.asked.subject == call.caller.principal_id).ok_or_else(Problem::resource_not_found)?;
 
-    let state = state_at(&job, call.context.now);
+    if job.is_abandoned(call.context.now) {
+        // What is told as its end is its end, and recorded.
+        abandon(app, &job).await?;
+    }
+    let state = job.state_at(call.context.now);
     let mut answer = describe(&job.asked);
     answer["state"] = json!(state.as_str());
     match &state {
@@ -42,14 +41,12 @@ pub(crate) async fn show(app: &EvidenceExport, call: &Call<'_>) -> Handled {
         JobState::Running { progress, .. } => {
             answer["progress"] = json!({ "done": progress.done, "total": progress.total });
         }
-        JobState::Done(built) => {
-            answer["sha256"] = json!(built.sha256);
-            answer["bytes"] = json!(built.bytes);
-            answer["matched"] = json!(built.matched);
-            answer["completeness"] = json!(built.completeness.as_str());
-            answer["download_url"] = json!(app.download_url(&id).await?);
+        JobState::Done(made) => {
+            describe_bundle(&mut answer, made);
+            answer["download_url"] = json!(app.download_url(&made.object).await?);
             answer["download_seconds"] = json!(DOWNLOAD_SECONDS);
         }
+        JobState::Expired(made) => describe_bundle(&mut answer, made),
         JobState::Failed { cause } => answer["cause"] = json!(cause),
     }
     // That the bundle could be fetched from here on is what the record must tell; how is a secret for as long as it works.
@@ -96,24 +93,21 @@ pub(crate) fn describe(asked: &NewJob) -> Value {
     answer
 }
 
-/// The state as it is told: what nobody works on any more, and nobody will, has failed.
-fn state_at(job: &Job, now: Timestamp) -> JobState {
-    let forgotten = now.duration_since(job.asked.created_at) > FORGOTTEN;
-    let abandoned = match &job.state {
-        JobState::Pending => forgotten,
-        JobState::Running { lease_until, .. } => *lease_until < now && (job.attempts >= MOST_ATTEMPTS || forgotten),
-        JobState::Done(_) | JobState::Failed { .. } => false,
-    };
-    if abandoned { JobState::Failed { cause: ABANDONED.to_owned() } } else { job.state.clone() }
+/// What came of it.
+fn describe_bundle(answer: &mut Value, Made { built, .. }: &Made) {
+    answer["sha256"] = json!(built.sha256);
+    answer["bytes"] = json!(built.bytes);
+    answer["matched"] = json!(built.matched);
+    answer["completeness"] = json!(built.completeness.as_str());
 }
 
 impl EvidenceExport {
     /// Where the bundle can be fetched without a credential, for [`DOWNLOAD_SECONDS`].
-    async fn download_url(&self, id: &str) -> Result<String, Problem> {
+    async fn download_url(&self, object: &str) -> Result<String, Problem> {
         let problem = |error: &dyn std::fmt::Display| Problem::internal(format!("download URL: {error}"));
         let config =
             PresigningConfig::expires_in(Duration::from_secs(DOWNLOAD_SECONDS)).map_err(|error| problem(&error))?;
-        let url = self.s3.get_object().bucket(&self.settings.work_bucket).key(crate::job::object(id)).presigned(config);
+        let url = self.s3.get_object().bucket(&self.settings.work_bucket).key(object).presigned(config);
         Ok(url.await.map_err(|error| problem(&error))?.uri().to_owned())
     }
 }

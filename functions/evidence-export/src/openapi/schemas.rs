@@ -97,7 +97,7 @@ fn proof() -> Value {
 fn export() -> Value {
     object(&[
         ("evidence_id", uuid()),
-        ("state", one_of(&["pending", "running", "done", "failed"])),
+        ("state", one_of(&["pending", "running", "done", "expired", "failed"])),
         ("created_at", time()),
         ("size", size()),
         ("filter", reference("Filter")),

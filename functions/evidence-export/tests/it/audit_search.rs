@@ -161,6 +161,31 @@ async fn a_client_or_a_ticker_that_the_log_does_not_know_is_named() {
 }
 
 #[tokio::test]
+async fn tickers_are_looked_for_in_the_three_newest_lists_with_one_listing_and_a_list_is_read_once() {
+    let office = Office::start().await;
+    let erin = office.auditor().await;
+    office.seal_lists(&["NEWCO"], 3, "2026-11-22T06:05:00Z").await;
+    let known = [("ticker", "NEWCO"), ("event", "quote.create")];
+    let process = office.process();
+    let search = async |ticker: &str| {
+        office.s3.control().reset();
+        let call = office.call("GET", AUDIT).by(&erin).query("ticker", ticker).query("event", "client.create");
+        let answer = call.send_to(&process).await;
+        (answer, office.s3.control().count("ListObjectsV2"), office.s3.control().count("GetObject"))
+    };
+    let (first, listings, read) = search("NEWCO").await;
+    assert_eq!((first.status, listings), (200, 1));
+    let (again, listings, read_again) = search("NEWCO").await;
+    assert_eq!((again.status, listings), (200, 1));
+    assert!(read_again + 6 <= read, "three anchors and three lists: {read}, then {read_again}");
+    let (unknown, listings, _) = search("NOSUCH").await;
+    assert_eq!((unknown.bad_fields(), listings), (vec!["ticker".to_owned()], 1));
+    let message = &unknown.json()["errors"][0]["message"];
+    assert!(message.as_str().unwrap().contains("the three newest lists"), "{message}");
+    assert_eq!(page(&office, &erin, &known).await["items"], json!([]));
+}
+
+#[tokio::test]
 async fn every_bad_parameter_is_named() {
     let office = Office::start().await;
     let erin = office.auditor().await;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_aws::clock::{Clock, SystemClock};
+use engine_aws::evidence::{GIVEN_UP, KEPT, MOST_ATTEMPTS};
 use engine_core::hex;
 use engine_test_support::dynamo::tables;
 use jiff::SignedDuration;
@@ -101,11 +102,9 @@ async fn what_nobody_works_on_any_more_has_failed() {
         }
     };
     let now = office.now().as_millisecond();
-    for (attempts, lease, expected) in [
-        (1, now - 1, "running"),
-        (evidence_export::MOST_ATTEMPTS, now + 1000, "running"),
-        (evidence_export::MOST_ATTEMPTS, now - 1, "failed"),
-    ] {
+    for (attempts, lease, expected) in
+        [(1, now - 1, "running"), (MOST_ATTEMPTS, now + 1000, "running"), (MOST_ATTEMPTS, now - 1, "failed")]
+    {
         office.change_export(&id, running(attempts, lease)).await;
         let state = office.state(&erin, &id).await;
         assert_eq!(state["state"], expected, "{attempts} attempts");
@@ -114,14 +113,33 @@ async fn what_nobody_works_on_any_more_has_failed() {
 }
 
 #[tokio::test]
-async fn what_the_stream_never_brought_has_failed_after_a_day() {
+async fn what_the_stream_never_brought_has_failed_when_it_brings_it_no_more() {
     let office = Office::start().await;
     let erin = office.auditor().await;
     let id = office.ask(&erin, &json!({})).await;
-    office.clock.advance(SignedDuration::from_hours(24));
+    office.clock.advance(GIVEN_UP);
     assert_eq!(office.state(&erin, &id).await["state"], "pending");
-    office.clock.advance(SignedDuration::from_secs(60));
+    office.clock.advance(SignedDuration::from_secs(1));
     assert_eq!(office.state(&erin, &id).await["state"], "failed");
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_kept_no_longer_has_expired_and_its_digest_is_still_told() {
+    let office = Office::start().await;
+    let erin = office.auditor().await;
+    let (done, _) = office.export(&erin, &json!({})).await;
+    let id = done["evidence_id"].as_str().unwrap();
+    office.clock.advance(KEPT);
+    assert_eq!(office.state(&erin, id).await["state"], "done");
+    office.clock.advance(SignedDuration::from_secs(1));
+    let mut expected = done.clone();
+    expected["state"] = json!("expired");
+    for name in ["download_url", "download_seconds"] {
+        expected.as_object_mut().unwrap().remove(name);
+    }
+    assert_eq!(office.state(&erin, id).await, expected);
+    let shown = office.entries_of("evidence.show").await;
+    assert_eq!(shown.last().unwrap().body["details"]["download"], false);
 }
 
 #[tokio::test]

@@ -171,14 +171,67 @@ async fn a_repeat_under_its_key_is_one_job_without_another_code() {
     let office = Office::start().await;
     let erin = office.auditor().await;
     let call = office.call("POST", EVIDENCE).body(&json!({ "client": "beta" })).header("Idempotency-Key", "june");
-    let first = call.clone().stepped_up(&erin).send().await.expect(202);
+    let first = call.clone().stepped_up(&erin).send().await;
     office.seal(vec![late(5)], "2026-11-22T06:20:00Z").await;
-    let again = call.clone().by(&erin).send().await.expect(202);
-    assert_eq!(again, first, "of the same tree, though the log has grown");
+    let again = call.clone().by(&erin).send().await;
+    assert_eq!(again.expect(202), first.expect(202), "of the same tree, though the log has grown");
+    assert!(again.header("location").is_some());
+    assert_eq!(again.header("location"), first.header("location"));
     assert_eq!(office.scan(tables::EXPORTS).await.len(), 1);
-    assert_eq!(office.entries_of("evidence.request").await.len(), 1);
     let other = office.call("POST", EVIDENCE).body(&json!({})).header("Idempotency-Key", "june").by(&erin);
     other.send().await.problem(422, "idempotency_mismatch");
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_once_it_is_recorded_as_one() {
+    let office = Office::start().await;
+    let erin = office.auditor().await;
+    let call = office.call("POST", EVIDENCE).body(&json!({})).header("Idempotency-Key", "june");
+    let id = call.clone().stepped_up(&erin).send().await.expect(202)["evidence_id"].clone();
+    let repeat = call.by(&erin);
+    office.dynamo.wire().fail("PutItem", 1000);
+    repeat.send().await.problem(503, "unavailable");
+    office.dynamo.wire().fail("PutItem", 0);
+    let answer = repeat.send().await;
+    answer.expect(202);
+    let mut recorded = office.entries_of("evidence.request").await;
+    recorded.retain(|entry| Some(entry.header["request_id"].as_str().unwrap()) == answer.header("x-request-id"));
+    assert_eq!(recorded.len(), 1);
+    assert_eq!(recorded[0].body["details"], json!({ "evidence_id": id, "repeat": true }));
+    assert_eq!(recorded[0].header["outcome"], "success");
+    assert_eq!(office.entries_of("evidence.request").await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_with_one_key_at_once_one_asks_and_the_other_is_recorded_as_its_repeat() {
+    let office = Office::start().await;
+    let erin = office.auditor().await;
+    let call = || office.call("POST", EVIDENCE).body(&json!({})).header("Idempotency-Key", "june").by(&erin);
+    let (one, other) =
+        (call().totp(&office.code_at(&erin.person_id, 0)), call().totp(&office.code_at(&erin.person_id, 1)));
+    let process = office.process();
+    let (one, other) = tokio::join!(one.send(), other.send_to(&process));
+    if (one.status, other.status) == (202, 202) {
+        assert_eq!(one.json(), other.json());
+        let recorded = office.entries_of("evidence.request").await;
+        let repeats = recorded.iter().filter(|entry| entry.body["details"]["repeat"] == true);
+        assert_eq!((recorded.len(), repeats.count()), (2, 1));
+    }
+    assert_eq!(office.scan(tables::EXPORTS).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_ticker_that_only_an_old_list_has_can_be_exported_and_one_that_no_list_has_cannot() {
+    let office = Office::start().await;
+    let erin = office.auditor().await;
+    office.seal_lists(&["KO"], 4, "2026-11-22T06:05:00Z").await;
+    let old = json!({ "ticker": "GME", "to": "2026-11-22T04:00:00Z" });
+    let (state, bundle) = office.export(&erin, &old).await;
+    assert_eq!(state["state"], "done", "{state}");
+    assert_eq!(office.verify(&bundle.unwrap()).await.verdict, engine_core::evidence::Verdict::Complete);
+    let answer = office.call("POST", EVIDENCE).stepped_up(&erin).body(&json!({ "ticker": "NOSUCH" })).send().await;
+    assert_eq!(answer.bad_fields(), ["ticker"]);
+    assert_eq!(answer.json()["errors"][0]["message"], "is in no list of the market that the log has");
 }
 
 #[tokio::test]

@@ -53,6 +53,33 @@ async fn so_is_every_other_refusal_with_its_code_and_its_fields() {
 }
 
 #[tokio::test]
+async fn a_refusal_says_whom_and_what_was_named_so_that_probing_can_be_told_whose_it_is() {
+    let office = Office::start().await;
+    let erin = office.auditor().await;
+    let eve = office.person("eve@example.com", "p-eve", &["admin"]).await;
+    let search = || office.call("GET", "/api/v1/audit").query("client", "delta").query("ticker", "nosuch");
+    let body = json!({ "client": ["delta", "omega"], "request_id": "request-1", "mfaTotp": "123456", "to": "never" });
+    let post = || office.call("POST", "/api/v1/evidence").body(&body);
+    let (of_search, of_post) = (
+        json!({ "client": ["delta"], "ticker": ["NOSUCH"] }),
+        json!({ "client": ["delta", "omega"], "request_id": ["request-1"] }),
+    );
+    for (call, event, expected) in [
+        (search().by(&erin), "audit.search", &of_search),
+        (search().by(&eve), "audit.search", &of_search),
+        (post().by(&erin), "evidence.request", &of_post),
+        (post().by(&eve), "evidence.request", &of_post),
+    ] {
+        let answer = call.send().await;
+        assert!((400..404).contains(&answer.status), "{answer:?}");
+        let mut entries = office.entries_of(event).await;
+        entries.retain(|entry| Some(entry.header["request_id"].as_str().unwrap()) == answer.header("x-request-id"));
+        assert_eq!(entries.len(), 1, "{event}");
+        assert_eq!(&entries[0].body["details"]["asked"], expected, "{event}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_recorded_is_not_answered() {
     let office = Office::start().await;
     let erin = office.auditor().await;

@@ -3,18 +3,33 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use engine_aws::evidence::{GIVEN_UP, KEPT, LEASE, MOST_ATTEMPTS};
 use engine_http::route::Access;
+use evidence_export::LONGEST;
 use evidence_export::routes::ROUTES;
+use jiff::SignedDuration;
 
 use crate::fixture::Office;
 
-/// The paths of API Gateway's events of the function, as the template names them.
-fn template_paths() -> BTreeSet<String> {
+/// The lines of one of the template's resources.
+fn template_block(resource: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
     let template = std::fs::read_to_string(path).unwrap();
-    let block = template.split("\n  EvidenceExportFunction:\n").nth(1).expect("the function");
-    let block = block.lines().take_while(|line| line.is_empty() || line.starts_with("   "));
-    let paths = block.filter(|line| line.contains("Type: Api")).map(|line| {
+    let start = template.lines().skip_while(|line| !line.starts_with(&format!("  {resource}:")));
+    let block = start.skip(1).take_while(|line| line.is_empty() || line.starts_with("   "));
+    block.map(str::to_owned).collect()
+}
+
+/// The first number that stands behind a name in these lines.
+fn number(lines: &[String], name: &str) -> u64 {
+    let line = lines.iter().find_map(|line| line.trim().strip_prefix(&format!("{name}: "))).expect(name);
+    line.split(' ').next().unwrap().parse().expect(name)
+}
+
+/// The paths of API Gateway's events of the function, as the template names them.
+fn template_paths() -> BTreeSet<String> {
+    let block = template_block("EvidenceExportFunction");
+    let paths = block.iter().filter(|line| line.contains("Type: Api")).map(|line| {
         assert!(line.contains("Method: ANY"), "the function answers 405 itself: {line}");
         let path = line.split("Path: ").nth(1).expect("a path").split(' ').next().unwrap();
         path.trim_matches('"').to_owned()
@@ -39,6 +54,22 @@ fn every_route_is_led_to_by_the_template_and_every_path_of_the_template_to_a_rou
     for path in &paths {
         assert!(ROUTES.0.iter().any(|route| leads(path, route.path)), "{path} leads nowhere");
     }
+}
+
+#[test]
+fn the_times_of_the_template_are_those_that_exports_count_on() {
+    let function = template_block("EvidenceExportFunction");
+    let seconds = |name| SignedDuration::from_secs(number(&function, name).try_into().unwrap());
+    let (timeout, brought) = (seconds("Timeout"), seconds("MaximumRecordAgeInSeconds"));
+    assert!(SignedDuration::try_from(LONGEST).unwrap() + LEASE < timeout, "an attempt can say why it ends");
+    assert!(brought + timeout < GIVEN_UP, "what is told as failed is not at work");
+    assert!((timeout + LEASE) * MOST_ATTEMPTS.try_into().unwrap() < brought, "it is brought for every attempt");
+    let rules = template_block("WorkBucket");
+    let bundles = rules.iter().position(|line| line.trim() == "Prefix: exports/").expect("a rule for bundles");
+    assert_eq!(
+        KEPT,
+        SignedDuration::from_hours(24) * number(&rules[bundles..], "ExpirationInDays").try_into().unwrap()
+    );
 }
 
 #[test]

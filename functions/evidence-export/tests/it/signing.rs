@@ -77,7 +77,7 @@ async fn a_successor_is_signed_by_the_key_before_it_and_old_bundles_come_out_the
     let process = office.process_with(&settings);
     let again = asked(&office, &erin).await;
     office.work(&process, &again).await.unwrap();
-    assert_eq!(office.bundle(&again), office.bundle(&first), "the note that was kept is the note");
+    assert_eq!(office.bundle(&again).await, office.bundle(&first).await, "the note that was kept is the note");
     let register = register(&office).await;
     let [old, new] = register.records(KeyPurpose::Evidence) else { panic!("two keys") };
     assert_eq!(new.predecessor.as_ref(), Some(&old.key));
@@ -85,7 +85,7 @@ async fn a_successor_is_signed_by_the_key_before_it_and_old_bundles_come_out_the
     let other = office.ask(&erin, &json!({ "client": "alpha", "to": "2026-11-22T04:00:00Z" })).await;
     office.work(&process, &other).await.unwrap();
     for id in [&first, &other] {
-        assert_eq!(office.verify(&office.bundle(id).unwrap()).await.verdict, Verdict::Complete);
+        assert_eq!(office.verify(&office.bundle(id).await.unwrap()).await.verdict, Verdict::Complete);
     }
 }
 
@@ -105,7 +105,7 @@ async fn a_key_that_nobody_vouches_for_signs_nothing() {
         let state = office.state(&erin, &id).await;
         assert_eq!(state["state"], "failed", "{state}");
         assert!(state["cause"].as_str().unwrap().contains("vouch for the evidence key"), "{state}");
-        assert_eq!(office.bundle(&id), None);
+        assert_eq!(office.bundle(&id).await, None);
     }
     assert_eq!(register(&office).await.records(KeyPurpose::Evidence).len(), 1);
 }
