@@ -6,7 +6,7 @@ use std::process::ExitCode;
 pub(crate) const HELP: &str = "\
 Exit status:
   0  done
-  1  not done, or done in part: what and why is on standard error
+  1  not done, or done in part: what and why is on standard error; or fsck found a difference, audit gaps a gap
   2  the command line itself is wrong
   3  a file was quarantined until a person accepts it; or a bundle is a selection, and proves nothing about what is absent
   4  AWS or the API did not answer, or not in time, or not so often: try again";
@@ -16,7 +16,7 @@ Exit status:
 pub enum Exit {
     /// All of it was done.
     Done,
-    /// It was refused, or only some of it could be done.
+    /// It was refused, only some of it could be done, or a check found something.
     Failed,
     /// A file waits for a person.
     Quarantined,

@@ -27,6 +27,10 @@ use crate::error::Error;
 const ALIAS: &str = "live";
 /// Longest wait for a function: a cold start and what it does.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for one attempt at reading a part of the sealed log.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Attempts at reading a part of the sealed log, the first included: a command reads thousands.
+const READ_ATTEMPTS: u32 = 5;
 /// Attempts at a search of a log group: CloudWatch takes a few a second.
 const LOG_ATTEMPTS: u32 = 8;
 
@@ -57,19 +61,28 @@ pub(crate) struct Stack {
 impl Stack {
     /// Finds region and credentials as every AWS tool does.
     pub(crate) async fn find(arguments: &StackArguments) -> Result<Self, Error> {
-        let config = engine_aws::config::load().await;
+        Self::of(arguments, engine_aws::config::load().await)
+    }
+
+    /// The same for a command that reads the sealed log, and has the time that it takes.
+    pub(crate) async fn to_read(arguments: &StackArguments) -> Result<Self, Error> {
+        Self::of(arguments, engine_aws::config::load_with(READ_TIMEOUT, READ_ATTEMPTS).await)
+    }
+
+    fn of(arguments: &StackArguments, config: SdkConfig) -> Result<Self, Error> {
         let region = config.region().ok_or(Error::NoRegion)?.to_string();
         Ok(Self { name: arguments.stack.clone(), region, config })
     }
 
     /// A client for the stack's bucket.
     pub(crate) fn s3(&self) -> S3 {
-        let config = aws_sdk_s3::config::Builder::from(&self.config)
-            // The address of an emulator has no room for a bucket's name before it.
-            .force_path_style(self.config.endpoint_url().is_some())
-            // A file takes as long as it takes; a stalled one is noticed by the SDK.
-            .timeout_config(TimeoutConfig::disabled());
-        S3::from_conf(config.build())
+        // A file takes as long as it takes; a stalled one is noticed by the SDK.
+        S3::from_conf(self.s3_config().timeout_config(TimeoutConfig::disabled()).build())
+    }
+
+    fn s3_config(&self) -> aws_sdk_s3::config::Builder {
+        // The address of an emulator has no room for a bucket's name before it.
+        aws_sdk_s3::config::Builder::from(&self.config).force_path_style(self.config.endpoint_url().is_some())
     }
 
     /// A client for the stack's tables.
@@ -99,8 +112,15 @@ impl Stack {
 
     /// The sealed log, out of its buckets alone.
     pub(crate) fn log_reader(&self, account: &str) -> LogReader {
-        let records = RecordsBucket::new(self.s3(), self.records_bucket(account));
-        LogReader::new(records, WorkBucket::new(self.s3(), self.work_bucket(account)))
+        let (records, work) = self.log_buckets(account);
+        LogReader::new(records, work)
+    }
+
+    /// The buckets of the sealed log: the locked one, and that of what can be made again.
+    pub(crate) fn log_buckets(&self, account: &str) -> (RecordsBucket, WorkBucket) {
+        let client = S3::from_conf(self.s3_config().build());
+        let records = RecordsBucket::new(client.clone(), self.records_bucket(account));
+        (records, WorkBucket::new(client, self.work_bucket(account)))
     }
 
     /// The log groups of the stack's functions.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::runs::{Gap, Runs};
 use crate::error::Error;
+use crate::exit::Exit;
 use crate::show;
 
 /// Entries of a bundle of the log.
@@ -78,6 +79,11 @@ pub(super) fn show(keys: &[KeyGaps], json: bool) -> Result<(), Error> {
     }
     eprintln!("What was done in the last {} minutes may not be in the log yet.", SETTLING_SECONDS / 60);
     Ok(())
+}
+
+/// A gap is a finding: it is for somebody to look into.
+pub(super) fn exit(keys: &[KeyGaps]) -> Exit {
+    if keys.iter().all(|key| key.gaps.is_empty()) { Exit::Done } else { Exit::Failed }
 }
 
 impl KeyGaps {
@@ -169,5 +175,8 @@ mod tests {
         let key = KeyGaps { key_id: "k".to_owned(), last_seen: runs.last(), gaps: runs.gaps() };
         assert_eq!((key.ranges().as_str(), key.count(), key.last_seen), ("3, 5-8, 10", 6, 11));
         assert_eq!(key.document()["gaps"][1]["last"], 8);
+        let whole = KeyGaps { key_id: "w".to_owned(), last_seen: 3, gaps: Vec::new() };
+        assert_eq!(exit(std::slice::from_ref(&whole)), Exit::Done);
+        assert_eq!(exit(&[whole, key]), Exit::Failed);
     }
 }

@@ -18,7 +18,7 @@ Examples:
 Every call with an API key that owes an entry is counted before it is carried out, and its entry, done or refused, has the count. A count
 without an entry is a gap: a call that was counted and whose entry could not be written, which is answered with 503, or an
 entry that was lost. A call whose count was taken and whose answer did not arrive is such a gap too: the client tries again, and
-is counted again.";
+is counted again. Exit status 1 says that there is a gap.";
 
 /// Ask the sealed log
 #[derive(Debug, Args)]
@@ -50,10 +50,10 @@ struct GapsArguments {
 /// Runs the command.
 pub(crate) async fn run(stack: &StackArguments, arguments: AuditArguments) -> Result<Exit, Error> {
     let AuditCommand::Gaps(arguments) = arguments.command;
-    let stack = Stack::find(stack).await?;
+    let stack = Stack::to_read(stack).await?;
     let reader = stack.log_reader(&stack.caller().await?.account);
     let time = arguments.from.unwrap_or(Timestamp::MIN)..arguments.to.unwrap_or(Timestamp::MAX);
     let keys = gaps::find(&reader, &time).await?;
     gaps::show(&keys, arguments.json)?;
-    Ok(Exit::Done)
+    Ok(gaps::exit(&keys))
 }

@@ -12,7 +12,7 @@ use crate::stack::{Stack, StackArguments};
 
 /// Makes the bundle.
 pub(super) async fn export(stack: &StackArguments, filter: &FilterArguments, out: &Path) -> Result<Exported, Error> {
-    let stack = Stack::find(stack).await?;
+    let stack = Stack::to_read(stack).await?;
     let reader = stack.log_reader(&stack.caller().await?.account);
     let logs = if filter.request(0)?.include_logs { Some(stack.log_source().await?) } else { None };
     make(&reader, filter, logs.as_ref(), out).await

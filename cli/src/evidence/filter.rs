@@ -48,7 +48,7 @@ pub(super) struct FilterArguments {
     /// Prove too that the log extends what it was at that size
     #[arg(long, value_name = "ENTRIES", conflicts_with = "against")]
     consistent_with: Option<u64>,
-    /// Prove too that the log extends the signed checkpoint in this file
+    /// Prove too that the log extends the checkpoint in this file; its size alone is used, and `engine verify --against` verifies it
     #[arg(long, value_name = "CHECKPOINT")]
     against: Option<PathBuf>,
     /// Add what the functions logged about the requests of the entries

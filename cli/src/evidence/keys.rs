@@ -11,7 +11,7 @@ use crate::stack::{Stack, StackArguments};
 
 /// Runs the command.
 pub(super) async fn run(stack: &StackArguments) -> Result<Exit, Error> {
-    let stack = Stack::find(stack).await?;
+    let stack = Stack::to_read(stack).await?;
     let reader = stack.log_reader(&stack.caller().await?.account);
     let keys = keys(&reader).await?;
     keys.iter().try_for_each(|key| show::line(&key.to_string()))?;

@@ -16,6 +16,9 @@ use crate::error::Error;
 /// Compares as the log is derived.
 pub(super) struct Comparison<'a> {
     parts: &'a Parts,
+    /// Items that are not what the log has, and how.
+    differing: Vec<(Lost, &'static str)>,
+    /// Those of them that a checkpoint proves the log to be right about.
     lost: Vec<Lost>,
     sealed: HashSet<EntryId>,
     /// Items of those entries that have more than one.
@@ -24,7 +27,7 @@ pub(super) struct Comparison<'a> {
 
 impl<'a> Comparison<'a> {
     pub(super) fn new(parts: &'a Parts) -> Self {
-        Self { parts, lost: Vec::new(), sealed: HashSet::new(), pieces: HashMap::new() }
+        Self { parts, differing: Vec::new(), lost: Vec::new(), sealed: HashSet::new(), pieces: HashMap::new() }
     }
 
     /// Compares one bundle's entries.
@@ -58,10 +61,25 @@ impl<'a> Comparison<'a> {
                 }
                 Some(_) => "written over",
             };
-            report.differs(format_args!("audit item {id} in {}: {problem}, entry {index}", id.partition()));
-            self.lost.push(entry.place);
+            self.differing.push((entry.place, problem));
         }
         Ok(())
+    }
+
+    /// Tells of the items that differ, once it is known up to which size a signed checkpoint proves the entries. Behind that it
+    /// may be the log that was written over.
+    pub(super) fn prove(&mut self, proven: u64, report: &mut Report) {
+        for (place, problem) in &self.differing {
+            let Lost { index, id, .. } = *place;
+            let item = format!("audit item {id} in {}", id.partition());
+            if index < proven {
+                report.differs(format_args!("{item}: {problem}, entry {index}"));
+                self.lost.push(*place);
+            } else {
+                report
+                    .differs(format_args!("{item}: not what the log has as entry {index}, which no checkpoint proves"));
+            }
+        }
     }
 
     /// Looks through the audit table for what is not in the log.
@@ -90,7 +108,7 @@ impl<'a> Comparison<'a> {
                 Place::Piece(id) => {
                     let ordinal = sk.rsplit('#').next().and_then(|ordinal| ordinal.parse::<usize>().ok());
                     let pieces = self.pieces.get(&id).copied().unwrap_or(1);
-                    let lost = self.lost.iter().any(|lost| lost.id == id);
+                    let lost = self.differing.iter().any(|(lost, _)| lost.id == id);
                     if self.sealed.contains(&id) && !lost && ordinal.is_none_or(|ordinal| ordinal >= pieces) {
                         report.differs(format_args!("audit item {sk} in {pk}: it is no part of its entry"));
                     }

@@ -34,10 +34,12 @@ pub(super) async fn derive(parts: &Parts, report: &mut Report, table: &mut Compa
     let size = newest.checkpoint.size;
     report.entries = size;
     let bar = progress(size);
-    let mut derivation = Derivation { parts, reader, register, size, edge: Edge::empty(), next: None, last_time: None };
+    let mut derivation =
+        Derivation { parts, reader, register, size, edge: Edge::empty(), next: None, last_time: None, proven: 0 };
     for bundle in 0..size.div_ceil(BUNDLE) {
         let Some(headers) = derivation.headers(bundle, report).await? else {
             report.differs(format_args!("what follows entry {} of {size} cannot be derived", derivation.edge.size()));
+            table.prove(derivation.proven, report);
             return Ok(());
         };
         let entries = derivation.entries(bundle, &headers, report).await?;
@@ -46,6 +48,7 @@ pub(super) async fn derive(parts: &Parts, report: &mut Report, table: &mut Compa
         table.compare(&entries, report).await?;
         bar.set_position(derivation.edge.size());
     }
+    table.prove(derivation.proven, report);
     derivation.partials(report).await?;
     bar.finish_and_clear();
     newest_items(parts, &derivation.reader, &newest, report).await
@@ -69,6 +72,8 @@ struct Derivation<'a> {
     /// The next signed checkpoint, once it has been looked for.
     next: Option<StoredCheckpoint>,
     last_time: Option<Timestamp>,
+    /// Size of the largest signed checkpoint whose root is that of the entries read: what is before it is what was sealed.
+    proven: u64,
 }
 
 impl Derivation<'_> {
@@ -105,7 +110,7 @@ impl Derivation<'_> {
                 }
                 _ => body,
             };
-            let place = Lost { index, id, size: self.size };
+            let place = Lost { index, id, size: self.size, leaf: leaf_hash(text.as_bytes()) };
             entries.push(Sealed { place, header: text.clone(), body, event: header });
         }
         Ok(entries)
@@ -145,14 +150,17 @@ impl Derivation<'_> {
         report.checkpoints += 1;
         let name = format!("the checkpoint of {size}");
         let checkpoint = next.checkpoint;
-        if checkpoint.root != self.edge.root() {
+        let same_root = checkpoint.root == self.edge.root();
+        if !same_root {
             report.differs(format_args!("{name}: its root is not that of the entries"));
         }
         if self.register.origin().is_some_and(|origin| origin != checkpoint.origin) {
             report.differs(format_args!("{name}: it is of another log"));
         }
-        if let Err(error) = self.register.open_checkpoint(&next.note) {
-            report.differs(format_args!("{name}: {error}"));
+        match self.register.open_checkpoint(&next.note) {
+            Ok(opened) if same_root && opened.size == size => self.proven = size,
+            Ok(_) => {}
+            Err(error) => report.differs(format_args!("{name}: {error}")),
         }
         if self.last_time.is_some_and(|last| last >= checkpoint.time) {
             report.differs(format_args!("{name}: it is not later than the one before it"));

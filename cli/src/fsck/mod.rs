@@ -14,6 +14,7 @@ use engine_aws::objects::WorkBucket;
 use engine_aws::records::RecordsBucket;
 use engine_aws::sealed_log::{LogReader, LogTable};
 use engine_core::audit::EntryId;
+use engine_core::merkle::Hash;
 
 use crate::error::Error;
 use crate::exit::Exit;
@@ -29,7 +30,8 @@ Examples:
 
 What is in the locked bucket is what was sealed. From it alone every hash is computed again, up to every signed checkpoint, and
 compared with what is stored; then the items of the audit table and of the log's table with that. Each difference is a line, and exit
-status 1 says that there is one. What can be made again at any time (partial tiles, search rows) proves nothing and is not looked for.";
+status 1 says that there is one. Only what a signed checkpoint proves is put back, and nothing as long as there is any other difference:
+it has to be understood first. What can be made again at any time (partial tiles, search rows) proves nothing and is not looked for.";
 
 /// Check the sealed log from the first entry to the last, and DynamoDB against it
 #[derive(Debug, Args)]
@@ -77,15 +79,18 @@ pub(crate) struct Lost {
     pub(crate) id: EntryId,
     /// The size of the log that it was found by.
     pub(crate) size: u64,
+    /// Hash of its header, as it was when a signed checkpoint was found to prove it.
+    pub(crate) leaf: Hash,
 }
 
 /// Runs the command.
 pub(crate) async fn run(stack: &StackArguments, arguments: FsckArguments) -> Result<Exit, Error> {
-    let stack = Stack::find(stack).await?;
+    let stack = Stack::to_read(stack).await?;
     let caller = stack.caller().await?;
+    let (records, work) = stack.log_buckets(&caller.account);
     let parts = Parts {
-        records: RecordsBucket::new(stack.s3(), stack.records_bucket(&caller.account)),
-        work: WorkBucket::new(stack.s3(), stack.work_bucket(&caller.account)),
+        records,
+        work,
         dynamodb: stack.dynamodb(),
         audit_table: stack.table("audit"),
         log_table: stack.table("log"),
@@ -93,12 +98,15 @@ pub(crate) async fn run(stack: &StackArguments, arguments: FsckArguments) -> Res
     let (report, lost) = check(&parts, now()).await?;
     report.show(arguments.json)?;
     let mut left = report.differences.len();
+    if arguments.restore {
+        restore::allowed(&report, &lost)?;
+    }
     if arguments.restore && !lost.is_empty() {
         if !arguments.yes && !confirmed(lost.len())? {
             return Ok(Exit::Failed);
         }
         let (actor_key, _) = stack.keys().await?;
-        restore::restore(&parts, &lost, &author(&caller, &actor_key)?, now()).await?;
+        restore::restore(&parts, &report, &lost, &author(&caller, &actor_key)?, now()).await?;
         eprintln!("{} entries were put back and recorded.", lost.len());
         left -= lost.len();
     }

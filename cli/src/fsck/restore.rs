@@ -6,9 +6,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 use engine_aws::author::{Act, Author};
 use engine_aws::change::Change;
 use engine_core::audit::{Entry, Event, Outcome};
+use engine_core::merkle::leaf_hash;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::report::Report;
 use super::{Lost, Parts};
 use crate::error::Error;
 
@@ -17,12 +19,37 @@ const MOST_ENTRIES: usize = 40;
 /// Most bytes of entries in one transaction, of which DynamoDB takes 4 MB.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
-/// Puts the entries back.
-pub(crate) async fn restore(parts: &Parts, lost: &[Lost], author: &Author, now: Timestamp) -> Result<(), Error> {
+/// Refuses where anything else differs: the log itself may be what was altered.
+pub(crate) fn allowed(report: &Report, lost: &[Lost]) -> Result<(), Error> {
+    match report.differences.len().saturating_sub(lost.len()) {
+        0 => Ok(()),
+        others => Err(Error::Argument {
+            what: "nothing was put back".to_owned(),
+            problem: format!("{others} of the differences are no items that can be; find out what those are first"),
+        }),
+    }
+}
+
+/// Puts the entries back, where nothing else differs.
+pub(crate) async fn restore(
+    parts: &Parts,
+    report: &Report,
+    lost: &[Lost],
+    author: &Author,
+    now: Timestamp,
+) -> Result<(), Error> {
+    allowed(report, lost)?;
     let reader = parts.reader();
     let (mut waiting, mut bytes) = (Vec::new(), 0);
     for place in lost {
         let entry = reader.entry(place.index, place.size).await?;
+        // It is read again, out of a bucket that is not locked at the log's end.
+        if leaf_hash(entry.header().as_bytes()) != place.leaf {
+            return Err(Error::Corrupt {
+                what: "audit entry".to_owned(),
+                cause: format!("entry {} is another one than was proven", place.index),
+            });
+        }
         let length = entry.header().len() + entry.body().len();
         if waiting.len() >= MOST_ENTRIES || (bytes + length > MOST_BYTES && !waiting.is_empty()) {
             put(parts, std::mem::take(&mut waiting), author, now).await?;

@@ -1,6 +1,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_aws::author::Author;
 use engine_core::audit::{Actor, ActorType, Entry, EntryId, Event};
+use engine_core::merkle::{StoredBody, encode_bodies, encode_entries, encode_tile, leaf_hash};
 use engine_test_support::audit::{entries, items};
 use engine_test_support::dynamo::tables;
 use engine_test_support::keys::actor_key;
@@ -95,7 +96,11 @@ async fn an_altered_entry_has_another_tile_and_another_root() {
     altered[at + 8] = b'8';
     log.s3.corrupt(RECORDS, "tile/entries/000", &altered);
     let (report, _) = look(&log).await;
-    for told in ["tile/0/000: its hashes", "the checkpoint of 304: its root", "written over, entry 11"] {
+    for told in [
+        "tile/0/000: its hashes",
+        "the checkpoint of 304: its root",
+        "not what the log has as entry 11, which no checkpoint proves",
+    ] {
         assert!(
             report.differences.iter().any(|difference| difference.contains(told)),
             "{told}: {:#?}",
@@ -176,7 +181,7 @@ async fn items_that_are_gone_or_written_over_are_put_back_with_a_record() {
     );
     assert!(report.differences[1].ends_with("written over, entry 8"));
 
-    restore::restore(&log.parts(), &lost, &author(), now()).await.unwrap();
+    restore::restore(&log.parts(), &report, &lost, &author(), now()).await.unwrap();
     for entry in [&gone, &changed, &halved] {
         assert_eq!(stored(&log, entry.id()).await.as_ref(), Some(entry));
     }
@@ -192,6 +197,57 @@ async fn items_that_are_gone_or_written_over_are_put_back_with_a_record() {
     let ids: Vec<_> =
         record["details"]["entries"].as_array().unwrap().iter().map(|entry| entry["index"].clone()).collect();
     assert_eq!(ids, [json!(7), json!(8), json!(64)]);
+}
+
+#[tokio::test]
+async fn a_consistent_forgery_at_the_end_of_the_log_is_named_and_nothing_is_put_back() {
+    let all = entries(300);
+    let log = Log::of(&all).await;
+    // The last entry of the day, with another body, in the bucket that is not locked: headers, bodies and tile agree.
+    let genuine = all[299].clone();
+    let reader = log.parts().reader();
+    let mut headers = reader.headers(1, 304).await.unwrap().to_vec();
+    let mut bodies = reader.bodies(1, 304).await.unwrap().to_vec();
+    let body = genuine.body().replace("client", "nobody");
+    assert_eq!(headers[47], genuine.header());
+    headers[47] = genuine
+        .header()
+        .replace(&engine_core::hex::sha256(genuine.body().as_bytes()), &engine_core::hex::sha256(body.as_bytes()));
+    bodies[47] = StoredBody::Inline(body);
+    let hashes: Vec<_> = headers.iter().map(|header| leaf_hash(header.as_bytes())).collect();
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    log.s3.put_version("work", "tile/entries/001.p/48", &encode_entries(&headers).unwrap());
+    log.s3.put_version("work", "tile/bodies/001.p/48", &encode_bodies(&bodies).unwrap());
+    log.s3.put_version("work", "tile/0/001.p/48", &encode_tile(&hashes));
+    // A real loss beside it, under an older checkpoint, which must wait.
+    let gone = reader.entry(0, 304).await.unwrap().id();
+    delete(&log, tables::AUDIT, &gone.partition(), &gone.to_string()).await;
+
+    let (report, lost) = look(&log).await;
+    for told in ["the checkpoint of 304: its root", "as entry 303, which no checkpoint proves"] {
+        assert!(
+            report.differences.iter().any(|difference| difference.contains(told)),
+            "{told}: {:#?}",
+            report.differences
+        );
+    }
+    assert!(!report.differences.iter().any(|difference| difference.contains("written over")));
+    assert_eq!(lost.iter().map(|lost| lost.index).collect::<Vec<_>>(), [0]);
+    let refused = restore::restore(&log.parts(), &report, &lost, &author(), now()).await.unwrap_err();
+    assert!(refused.to_string().starts_with("nothing was put back: "), "{refused}");
+    assert_eq!(stored(&log, genuine.id()).await, Some(genuine));
+    assert_eq!(stored(&log, gone).await, None);
+}
+
+#[tokio::test]
+async fn what_was_exchanged_since_it_was_proven_is_not_put_back() {
+    let all = entries(60);
+    let log = Log::of(&all).await;
+    delete(&log, tables::AUDIT, &all[3].id().partition(), &all[3].id().to_string()).await;
+    let (report, mut lost) = look(&log).await;
+    lost[0].leaf = leaf_hash(all[4].header().as_bytes());
+    restore::restore(&log.parts(), &report, &lost, &author(), now()).await.unwrap_err();
+    assert_eq!(stored(&log, all[3].id()).await, None);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What fixes references: the entry that a client was created with, the list of tickers that an import recorded.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use engine_core::audit::{Commitment, Event, Outcome};
 use engine_core::evidence::{Anchor, Opening, from_json};
@@ -11,6 +12,11 @@ use serde_json::Value;
 use super::ExportError;
 use super::request::Resolved;
 use super::source::{LogAt, LogEntry, read_header};
+
+/// What salts of clients are derived under.
+pub(super) const CLIENT: &str = "client";
+/// What salts of tickers are derived under.
+pub(super) const TICKER: &str = "ticker";
 
 /// The anchors of every opened reference.
 #[derive(Debug, Default)]
@@ -26,7 +32,7 @@ pub(super) async fn anchored(log: LogAt<'_>, resolved: &Resolved, root: Hash) ->
     let mut anchored = Anchored::default();
     for (reference, commitment) in &resolved.clients {
         let index = client_anchor(log, reference).await?;
-        let index = index.ok_or_else(|| missing("client", commitment.value(), log.size()))?;
+        let index = index.ok_or_else(|| missing(CLIENT, commitment.value(), log.size()))?;
         let entry = log.entry(index).await?;
         if client_of(&entry)?.as_ref() != Some(commitment) {
             let problem = format!("entry {index} does not fix the reference of client {}", commitment.value());
@@ -70,30 +76,106 @@ pub struct ListedTicker {
 
 /// The newest list of the log that has the ticker.
 pub(super) async fn listed(log: LogAt<'_>, ticker: &str) -> Result<ListedTicker, ExportError> {
-    let reader = log.reader();
-    let indices = reader.snapshot_anchors().await?;
-    for index in indices.into_iter().rev().filter(|index| *index < log.size()) {
+    let lists = Lists::of(log).await?;
+    let found = lists.newest(ticker, 0..lists.indices.len()).await?;
+    found.ok_or_else(|| missing(TICKER, ticker, log.size()))
+}
+
+/// Every reference of the ticker, each in the newest list that has it, the newest first.
+pub(super) async fn listed_each(log: LogAt<'_>, ticker: &str) -> Result<Vec<ListedTicker>, ExportError> {
+    let lists = Lists::of(log).await?;
+    let mut each: Vec<ListedTicker> = Vec::new();
+    for one_key in lists.by_key().await?.into_iter().rev() {
+        let found = lists.newest(ticker, one_key).await?;
+        each.extend(found.filter(|found| each.iter().all(|other| other.commitment != found.commitment)));
+    }
+    if each.is_empty() { Err(missing(TICKER, ticker, log.size())) } else { Ok(each) }
+}
+
+/// The lists of tickers of the log, in order.
+struct Lists<'a> {
+    log: LogAt<'a>,
+    /// Of the entries that anchor them.
+    indices: Vec<u64>,
+}
+
+/// A list that has the digest that its entry records.
+struct List {
+    index: u64,
+    snapshot: String,
+    text: String,
+}
+
+impl<'a> Lists<'a> {
+    async fn of(log: LogAt<'a>) -> Result<Self, ExportError> {
+        let mut indices = log.reader().snapshot_anchors().await?;
+        indices.retain(|index| *index < log.size());
+        Ok(Self { log, indices })
+    }
+
+    async fn read(&self, place: usize) -> Result<List, ExportError> {
+        let (reader, index) = (self.log.reader(), self.indices[place]);
         let lacking = || ExportError::Missing(format!("there is no list of the snapshot that entry {index} imports"));
         let snapshot = reader.snapshot_anchor(index).await?.ok_or_else(lacking)?.snapshot;
         let list = reader.references(&snapshot).await?;
         let list = list.ok_or_else(|| ExportError::Missing(format!("object references/{snapshot}.jsonl")))?;
-        let mut details = details(&log.entry(index).await?)?;
+        let mut details = details(&self.log.entry(index).await?)?;
         let recorded = (details["snapshot_id"].take(), details["references_sha256"].take());
         if recorded != (Value::from(snapshot.as_str()), Value::from(hex::sha256(&list))) {
             let problem = format!("references/{snapshot}.jsonl is not the list whose digest entry {index} records");
             return Err(ExportError::Inconsistent(problem));
         }
-        let unreadable = || ExportError::Inconsistent(format!("references/{snapshot}.jsonl cannot be read"));
-        let list = String::from_utf8(list).map_err(|_| unreadable())?;
-        for line in list.lines() {
-            let opening: Opening = from_json(line).map_err(|_| unreadable())?;
-            if opening.value == ticker {
-                let commitment = Commitment::from_stored(opening.value, &opening.salt).ok_or_else(unreadable)?;
-                return Ok(ListedTicker { commitment, index, snapshot, list });
+        let text = String::from_utf8(list).map_err(|_| unreadable(&snapshot))?;
+        Ok(List { index, snapshot, text })
+    }
+
+    /// The newest of these lists that has the ticker.
+    async fn newest(&self, ticker: &str, places: Range<usize>) -> Result<Option<ListedTicker>, ExportError> {
+        for place in places.rev() {
+            let List { index, snapshot, text } = self.read(place).await?;
+            for line in text.lines() {
+                let opening: Opening = from_json(line).map_err(|_| unreadable(&snapshot))?;
+                if opening.value == ticker {
+                    let commitment = Commitment::from_stored(opening.value, &opening.salt);
+                    let commitment = commitment.ok_or_else(|| unreadable(&snapshot))?;
+                    return Ok(Some(ListedTicker { commitment, index, snapshot, list: text }));
+                }
             }
         }
+        Ok(None)
     }
-    Err(missing("ticker", ticker, log.size()))
+
+    /// The lists in runs that were made with one key each, oldest first. A key that was replaced is not used again, so where the
+    /// first and the last list of a run are of one key, so are those between; else the run is halved.
+    async fn by_key(&self) -> Result<Vec<Range<usize>>, ExportError> {
+        let (mut runs, mut halves) = (Vec::new(), Vec::from_iter(Some(0..self.indices.len())));
+        while let Some(run) = halves.pop() {
+            if run.len() < 2 || self.of_one_key(run.start, run.end - 1).await? {
+                runs.extend((!run.is_empty()).then_some(run));
+            } else {
+                let middle = run.start + run.len() / 2;
+                halves.extend([middle..run.end, run.start..middle]);
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Whether two lists have tickers in common, each with the same salt.
+    async fn of_one_key(&self, first: usize, last: usize) -> Result<bool, ExportError> {
+        let (first, last) = (self.read(first).await?, self.read(last).await?);
+        let (first, last) = (salts(&first)?, salts(&last)?);
+        let mut common = first.iter().filter_map(|(value, salt)| Some((salt, last.get(value)?))).peekable();
+        Ok(common.peek().is_some() && common.all(|(salt, other)| salt == other))
+    }
+}
+
+fn salts(list: &List) -> Result<BTreeMap<String, String>, ExportError> {
+    let opening = |line| from_json::<Opening>(line).map_err(|_| unreadable(&list.snapshot));
+    list.text.lines().map(|line| opening(line).map(|Opening { value, salt }| (value, salt))).collect()
+}
+
+fn unreadable(snapshot: &str) -> ExportError {
+    ExportError::Inconsistent(format!("references/{snapshot}.jsonl cannot be read"))
 }
 
 /// The details of an entry's body.

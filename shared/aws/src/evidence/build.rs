@@ -11,12 +11,13 @@ use engine_core::merkle::{RangeVerifier, SignedNote, leaf_hash, range_subtrees, 
 use engine_core::time::rfc3339;
 use jiff::Timestamp;
 
+use super::ahead::{Ahead, Bundle, Part};
 use super::anchors::{Anchored, anchored};
 use super::logs::{LogSource, MOST_REQUESTS, MOST_TIME, Times};
 use super::member::ZipSink;
 use super::request::{ExportRequest, Resolver, resolve};
 use super::sink::Sink;
-use super::source::{Bounds, LogAt, bundles, by_bundle, read_header};
+use super::source::{Bounds, LogAt, bundles, numbers, read_header, within};
 use super::{Built, ExportError, Progress};
 use crate::Error;
 use crate::kms::NoteSigner;
@@ -65,16 +66,7 @@ async fn write<S: Sink>(
     let mut writer =
         Writer { plan: &plan, zip: ZipSink::new(sink), steps: Steps { done: 0, total: 1, tell: progress } };
     let mut manifest = writer.manifest();
-    let selection = writer.head(request.include_logs).await?;
-    if request.include_logs {
-        let short = plan.filter.to.duration_since(plan.filter.from) <= MOST_TIME;
-        if !short && selection.requests.len() > MOST_REQUESTS {
-            let problem = format!(
-                "the range is longer than a day and has more than {MOST_REQUESTS} requests: narrow it, or leave the logs out"
-            );
-            return Err(ExportError::Invalid { field: "include_logs", problem });
-        }
-    }
+    let selection = writer.head().await?;
     writer.entries(&selection.indices).await?;
     writer.anchors().await?;
     if let Some(first) = request.consistent_with {
@@ -139,6 +131,8 @@ struct Plan<'a> {
     opened: Openings,
     anchored: Anchored,
     include_logs: bool,
+    /// Requests that the annex takes at most.
+    most_requests: usize,
 }
 
 impl<'a> Plan<'a> {
@@ -173,7 +167,10 @@ impl<'a> Plan<'a> {
         let anchored = anchored(log, &names, bounds.checkpoint().root).await?;
         let too_long = bounds.end_index() - bounds.first_index() > MOST_RANGE;
         let completeness = if too_long { Completeness::Selected } else { Completeness::Range };
-        Ok(Self { log, bounds, completeness, filter, opened, anchored, include_logs: request.include_logs })
+        let short = to.duration_since(from) <= MOST_TIME;
+        let most_requests = if short { usize::MAX } else { MOST_REQUESTS };
+        let include_logs = request.include_logs;
+        Ok(Self { log, bounds, completeness, filter, opened, anchored, include_logs, most_requests })
     }
 
     fn indices(&self) -> Indices {
@@ -236,7 +233,7 @@ impl<S: Sink, F: FnMut(Progress) + Send> Writer<'_, '_, S, F> {
     }
 
     /// What comes before the entries; finds which they are.
-    async fn head(&mut self, with_requests: bool) -> Result<Selection, ExportError> {
+    async fn head(&mut self) -> Result<Selection, ExportError> {
         let plan = self.plan;
         let Indices { first, end } = plan.indices();
         self.steps.total = bundles(first, end).count() as u64 + 1;
@@ -251,25 +248,25 @@ impl<S: Sink, F: FnMut(Progress) + Send> Writer<'_, '_, S, F> {
         self.zip.put(&Member::Readme.name(), readme(&facts).as_bytes()).await?;
         self.zip.put(&Member::Checkpoint.name(), plan.bounds.at.note.as_bytes()).await?;
         let selection = if plan.range().is_some() {
-            self.range(with_requests).await?
+            self.range().await?
         } else {
             let mut selection = Selection::default();
-            for bundle in bundles(first, end) {
-                let (start, headers) = plan.log.headers(bundle).await?;
+            let mut ahead = Ahead::new(plan.log, Part::Headers, bundles(first, end));
+            while let Some(Bundle { start, headers, .. }) = ahead.next().await? {
                 for (index, header) in (start..).zip(headers.iter()).filter(|(index, _)| (first..end).contains(index)) {
-                    select(&mut selection, &plan.filter, with_requests, index, header)?;
+                    select(&mut selection, plan, index, header)?;
                 }
                 self.steps.step();
             }
             selection
         };
         // Three times over those that have an entry: the entries, their proofs, and the table.
-        self.steps.total += 3 * by_bundle(&selection.indices).count() as u64;
+        self.steps.total += 3 * numbers(&selection.indices).count() as u64;
         Ok(selection)
     }
 
     /// The files under `range/`. What they hold has been checked against the checkpoints when they are written.
-    async fn range(&mut self, with_requests: bool) -> Result<Selection, ExportError> {
+    async fn range(&mut self) -> Result<Selection, ExportError> {
         let plan = self.plan;
         let (bounds, log, Indices { first, end }) = (&plan.bounds, plan.log, plan.indices());
         for (member, found) in [(Member::CheckpointFirst, &bounds.first), (Member::CheckpointEnd, &bounds.end)] {
@@ -292,15 +289,15 @@ impl<S: Sink, F: FnMut(Progress) + Send> Writer<'_, '_, S, F> {
         }
         let mut selection = Selection::default();
         self.zip.start(&Member::RangeHeaders.name())?;
-        for bundle in bundles(first, end) {
-            let (start, headers) = log.headers(bundle).await?;
+        let mut ahead = Ahead::new(log, Part::Headers, bundles(first, end));
+        while let Some(Bundle { start, headers, .. }) = ahead.next().await? {
             for (index, header) in (start..).zip(headers.iter()).filter(|(index, _)| (first..end).contains(index)) {
                 if header.contains('\n') {
                     return Err(wrong(&format_args!("header {index} is not one line")));
                 }
                 verifier.push(leaf_hash(header.as_bytes())).map_err(|error| wrong(&error))?;
                 self.zip.write(format!("{header}\n").as_bytes()).await?;
-                select(&mut selection, &plan.filter, with_requests, index, header)?;
+                select(&mut selection, plan, index, header)?;
             }
             self.steps.step();
         }
@@ -315,16 +312,19 @@ impl<S: Sink, F: FnMut(Progress) + Send> Writer<'_, '_, S, F> {
     async fn entries(&mut self, indices: &[u64]) -> Result<(), ExportError> {
         let log = self.plan.log;
         self.zip.start(&Member::Entries.name())?;
-        for (bundle, indices) in by_bundle(indices) {
-            for entry in log.entries(bundle, indices).await? {
+        let mut ahead = Ahead::new(log, Part::HeadersAndBodies, numbers(indices));
+        while let Some(bundle) = ahead.next().await? {
+            for entry in log.entries_of(&bundle, within(indices, &bundle)).await? {
                 let entry = EntryLine { index: entry.index, header: entry.header, body: entry.body };
                 self.zip.write(line(to_line(&entry))?.as_bytes()).await?;
             }
             self.steps.step();
         }
         self.zip.start(&Member::Inclusion.name())?;
-        for (bundle, indices) in by_bundle(indices) {
-            for (index, proof) in log.proofs(bundle, indices, self.plan.bounds.checkpoint().root).await? {
+        let mut ahead = Ahead::new(log, Part::Headers, numbers(indices));
+        while let Some(bundle) = ahead.next().await? {
+            let root = self.plan.bounds.checkpoint().root;
+            for (index, proof) in log.proofs(&bundle, within(indices, &bundle), root).await? {
                 self.zip.write(line(to_line(&Inclusion { index, proof }))?.as_bytes()).await?;
             }
             self.steps.step();
@@ -367,8 +367,10 @@ impl<S: Sink, F: FnMut(Progress) + Send> Writer<'_, '_, S, F> {
     async fn csv(&mut self, indices: &[u64]) -> Result<(), ExportError> {
         self.zip.start(&Member::Csv.name())?;
         self.zip.write(CSV_HEADER.as_bytes()).await?;
-        for (bundle, indices) in by_bundle(indices) {
-            for entry in self.plan.log.entries(bundle, indices).await? {
+        let log = self.plan.log;
+        let mut ahead = Ahead::new(log, Part::HeadersAndBodies, numbers(indices));
+        while let Some(bundle) = ahead.next().await? {
+            for entry in log.entries_of(&bundle, within(indices, &bundle)).await? {
                 let entry = EntryLine { index: entry.index, header: entry.header, body: entry.body };
                 self.zip.write(line(csv_row(&entry))?.as_bytes()).await?;
             }
@@ -390,21 +392,23 @@ impl<S: Sink, F: FnMut(Progress) + Send> Writer<'_, '_, S, F> {
     }
 }
 
-fn select(
-    selection: &mut Selection,
-    filter: &Filter,
-    with_requests: bool,
-    index: u64,
-    text: &str,
-) -> Result<(), ExportError> {
+fn select(selection: &mut Selection, plan: &Plan<'_>, index: u64, text: &str) -> Result<(), ExportError> {
     let header = read_header(index, text)?;
-    if !filter.matches(&header) {
+    if !plan.filter.matches(&header) {
         return Ok(());
     }
     selection.indices.push(index);
-    if with_requests && let Ok(time) = header.time.parse::<Timestamp>() {
+    if plan.include_logs
+        && let Ok(time) = header.time.parse::<Timestamp>()
+    {
         let (first, last) = selection.requests.entry(header.request_id).or_insert((time, time));
         (*first, *last) = ((*first).min(time), (*last).max(time));
+        if selection.requests.len() > plan.most_requests {
+            let problem = format!(
+                "the range is longer than a day and has more than {MOST_REQUESTS} requests: narrow it, or leave the logs out"
+            );
+            return Err(ExportError::Invalid { field: "include_logs", problem });
+        }
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -16,6 +18,8 @@ pub const MOST_TIME: SignedDuration = SignedDuration::from_hours(24);
 pub const MOST_REQUESTS: usize = 1000;
 /// Most bytes of lines in one bundle: they are sorted in memory.
 pub const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// Most pages that are read of everything logged in a time: CloudWatch gives some five a second, so seven minutes.
+pub const MOST_PAGES: usize = 2000;
 /// Request ids in one call: a filter pattern has at most 1,024 characters, and an id with its marks takes 40.
 const IDS_A_CALL: usize = 25;
 
@@ -51,6 +55,14 @@ pub enum LogsError {
     /// More than one bundle takes.
     #[error("the log lines are more than {} MiB: narrow the range, or leave the logs out", MOST_BYTES >> 20)]
     TooMuch,
+    /// More was logged meanwhile than is looked through for the lines of more than [`MOST_REQUESTS`] requests.
+    #[error(
+        "there are more than {MOST_REQUESTS} requests, and too much was logged meanwhile to look through: narrow the range, or leave the logs out"
+    )]
+    TooBusy,
+    /// CloudWatch did not answer, or not so often. A later try may succeed.
+    #[error(transparent)]
+    Unavailable(Error),
 }
 
 /// The log groups of the stack.
@@ -58,6 +70,7 @@ pub enum LogsError {
 pub struct LogSource {
     client: Client,
     groups: Vec<String>,
+    most_pages: usize,
 }
 
 impl LogSource {
@@ -66,19 +79,21 @@ impl LogSource {
     pub fn new(client: Client, mut groups: Vec<String>) -> Self {
         groups.sort();
         groups.dedup();
-        Self { client, groups }
+        Self { client, groups, most_pages: MOST_PAGES }
+    }
+
+    /// With another bound than [`MOST_PAGES`].
+    #[must_use]
+    pub fn with_most_pages(self, most_pages: usize) -> Self {
+        Self { most_pages, ..self }
     }
 
     /// The lines whose `request_id` is one of `requests`, sorted by time, group, stream and id.
     pub async fn lines(&self, requests: &BTreeMap<String, Times>) -> Result<Vec<LogLine>, LogsError> {
-        let (mut lines, mut bytes) = (Vec::new(), 0);
+        let (mut lines, mut read) = (Vec::new(), Read::default());
         for query in queries(requests) {
             for group in &self.groups {
-                let failed = |cause| LogsError::Group { group: group.clone(), cause };
-                self.ask(group, &query, &mut lines, &mut bytes).await.map_err(failed)?;
-                if bytes > MOST_BYTES {
-                    return Err(LogsError::TooMuch);
-                }
+                self.ask(group, &query, &mut lines, &mut read).await?;
             }
         }
         lines.sort();
@@ -92,8 +107,8 @@ impl LogSource {
         group: &str,
         query: &Query<'_>,
         lines: &mut Vec<LogLine>,
-        bytes: &mut usize,
-    ) -> Result<(), Error> {
+        read: &mut Read,
+    ) -> Result<(), LogsError> {
         let mut pages = self
             .client
             .filter_log_events()
@@ -104,7 +119,12 @@ impl LogSource {
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| Error::unavailable("logs:FilterLogEvents", &error))?;
+            let page = page.map_err(|error| failed(group, &error))?;
+            // A question by ids is about a short time, and CloudWatch does the looking.
+            read.pages += usize::from(query.pattern.is_none());
+            if read.pages > self.most_pages {
+                return Err(LogsError::TooBusy);
+            }
             for event in page.events.unwrap_or_default() {
                 let (Some(timestamp), Some(message)) = (event.timestamp, event.message) else { continue };
                 // The pattern finds the id anywhere in the line; the line belongs to the request that it names as its own.
@@ -112,9 +132,9 @@ impl LogSource {
                 if !query.ids.contains(id.as_str()) {
                     continue;
                 }
-                *bytes += message.len();
-                if *bytes > MOST_BYTES {
-                    return Ok(());
+                read.bytes += message.len();
+                if read.bytes > MOST_BYTES {
+                    return Err(LogsError::TooMuch);
                 }
                 lines.push(LogLine {
                     timestamp,
@@ -126,6 +146,28 @@ impl LogSource {
             }
         }
         Ok(())
+    }
+}
+
+/// How much was read.
+#[derive(Default)]
+struct Read {
+    /// Bytes of lines that are kept.
+    bytes: usize,
+    /// Pages of everything that was logged.
+    pages: usize,
+}
+
+/// What a failed call means: a refusal, which another try meets too, or a service that may answer later.
+fn failed(group: &str, error: &SdkError<FilterLogEventsError>) -> LogsError {
+    let cause = Error::unavailable("logs:FilterLogEvents", error);
+    let refused = ["AccessDeniedException", "ResourceNotFoundException", "InvalidParameterException"];
+    match (error.code(), cause) {
+        (Some(code), cause) if refused.contains(&code) => LogsError::Group { group: group.to_owned(), cause },
+        (_, Error::Unavailable { operation, cause }) => {
+            LogsError::Unavailable(Error::Unavailable { operation, cause: format!("log group {group}: {cause}") })
+        }
+        (_, cause) => LogsError::Unavailable(cause),
     }
 }
 

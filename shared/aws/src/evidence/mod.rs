@@ -3,6 +3,7 @@
 //! [`build`] reads nothing but the log's objects (and, for the annex, the log groups), and nothing in what it makes depends
 //! on when or where it runs.
 
+mod ahead;
 mod anchors;
 mod build;
 mod jobs;
@@ -16,8 +17,8 @@ mod source;
 pub use anchors::ListedTicker;
 pub use build::build;
 pub use engine_core::evidence::Completeness;
-pub use jobs::{Claim, Job, JobState, Jobs, LEASE, Lease, NewJob};
-pub use logs::{AROUND, LogLine, LogSource, LogsError, MOST_BYTES, MOST_REQUESTS, MOST_TIME, Times};
+pub use jobs::{ABANDONED, Claim, GIVEN_UP, Job, JobState, Jobs, KEPT, LEASE, Lease, MOST_ATTEMPTS, Made, NewJob};
+pub use logs::{AROUND, LogLine, LogSource, LogsError, MOST_BYTES, MOST_PAGES, MOST_REQUESTS, MOST_TIME, Times};
 pub use request::{Actor, ExportRequest, Resolver, actor_of};
 pub use resolve::{KeyResolver, LogResolver};
 pub use sink::{FileSink, MemorySink, PART_BYTES, S3Sink, Sink};
@@ -77,10 +78,19 @@ pub enum ExportError {
     Inconsistent(String),
     /// The annex cannot be made.
     #[error(transparent)]
-    Logs(#[from] LogsError),
+    Logs(LogsError),
     /// Reading or writing failed. A later try may succeed.
     #[error(transparent)]
     Store(Error),
+}
+
+impl From<LogsError> for ExportError {
+    fn from(error: LogsError) -> Self {
+        match error {
+            LogsError::Unavailable(error) => Self::Store(error),
+            other => Self::Logs(other),
+        }
+    }
 }
 
 impl From<Error> for ExportError {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ExportError;
-use super::anchors::ListedTicker;
+use super::anchors::{CLIENT, ListedTicker, listed, missing};
 use super::source::LogAt;
 
 /// An export as it is asked for, its tree size fixed: it stands for the same bundle for ever.
@@ -50,16 +50,39 @@ pub struct ExportRequest {
     pub include_logs: bool,
 }
 
-/// Turns names into the references under which headers have them.
+/// Turns names into the references under which headers have them: all of them, for a name has another one under each version of
+/// a key.
 pub trait Resolver: Sync {
-    /// The reference of an actor, given as `<type>:<id>`.
-    fn actor(&self, log: LogAt<'_>, kind: &str, id: &str) -> impl Future<Output = Result<String, ExportError>> + Send;
+    /// The references of an actor, given as `<type>:<id>`.
+    fn actors(
+        &self,
+        log: LogAt<'_>,
+        kind: &str,
+        id: &str,
+    ) -> impl Future<Output = Result<BTreeSet<String>, ExportError>> + Send;
 
-    /// What opens the reference of a client.
-    fn client(&self, log: LogAt<'_>, id: &str) -> impl Future<Output = Result<Commitment, ExportError>> + Send;
+    /// What opens the references of a client; at least one.
+    fn clients(&self, log: LogAt<'_>, id: &str) -> impl Future<Output = Result<Vec<Commitment>, ExportError>> + Send;
 
-    /// What opens the reference of a ticker, and the list that fixes it.
-    fn ticker(&self, log: LogAt<'_>, ticker: &str) -> impl Future<Output = Result<ListedTicker, ExportError>> + Send;
+    /// What opens the references of a ticker, each in the newest list that has it, the newest first; at least one.
+    fn tickers(
+        &self,
+        log: LogAt<'_>,
+        ticker: &str,
+    ) -> impl Future<Output = Result<Vec<ListedTicker>, ExportError>> + Send;
+
+    /// What opens a reference of a client.
+    fn client(&self, log: LogAt<'_>, id: &str) -> impl Future<Output = Result<Commitment, ExportError>> + Send {
+        async move {
+            let found = self.clients(log, id).await?.into_iter().next();
+            found.ok_or_else(|| missing(CLIENT, id, log.size()))
+        }
+    }
+
+    /// What opens the newest reference of a ticker.
+    fn ticker(&self, log: LogAt<'_>, ticker: &str) -> impl Future<Output = Result<ListedTicker, ExportError>> + Send {
+        listed(log, ticker)
+    }
 }
 
 /// What the names of a request resolve to.
@@ -89,20 +112,21 @@ pub(super) async fn resolve(
 ) -> Result<Resolved, ExportError> {
     let mut names = Resolved::default();
     for actor in &request.actor {
-        let reference = match actor_of(actor) {
-            Some(Actor::Reference) => actor.clone(),
-            Some(Actor::Name(kind, id)) => resolver.actor(log, kind, id).await?,
+        match actor_of(actor) {
+            Some(Actor::Reference) => _ = names.actors.insert(actor.clone()),
+            Some(Actor::Name(kind, id)) => names.actors.extend(resolver.actors(log, kind, id).await?),
             None => return Err(ExportError::Invalid { field: "actor", problem: format!("{actor} is no actor") }),
-        };
-        names.actors.insert(reference);
+        }
     }
     for id in &request.client {
-        let commitment = resolver.client(log, id).await?;
-        names.clients.insert(commitment.reference().as_str().to_owned(), commitment);
+        for commitment in resolver.clients(log, id).await? {
+            names.clients.insert(commitment.reference().as_str().to_owned(), commitment);
+        }
     }
     for ticker in &request.ticker {
-        let found = resolver.ticker(log, ticker).await?;
-        names.tickers.insert(found.commitment.reference().as_str().to_owned(), found);
+        for found in resolver.tickers(log, ticker).await? {
+            names.tickers.insert(found.commitment.reference().as_str().to_owned(), found);
+        }
     }
     Ok(names)
 }

@@ -1,17 +1,16 @@
 //! From names to references: by the keys that they are made with, or by what the log itself says.
 
+use std::collections::BTreeSet;
+
 use engine_core::audit::{ActorType, Commitment, SecretKey};
 use serde_json::Value;
 
 use super::ExportError;
-use super::anchors::{ListedTicker, client_anchor, client_of, listed, missing};
+use super::ahead::{Ahead, Part};
+use super::anchors::{CLIENT, ListedTicker, TICKER, client_anchor, client_of, listed_each, missing};
 use super::request::Resolver;
 use super::source::{LogAt, bundles, read_header};
 
-/// What salts of clients are derived under.
-const CLIENT: &str = "client";
-/// What salts of tickers are derived under.
-const TICKER: &str = "ticker";
 /// Where the anchors of clients are.
 const CLIENT_ANCHORS: &str = "anchors/clients/";
 
@@ -24,28 +23,30 @@ pub struct KeyResolver<'a> {
 }
 
 impl Resolver for KeyResolver<'_> {
-    async fn actor(&self, _: LogAt<'_>, kind: &str, id: &str) -> Result<String, ExportError> {
+    async fn actors(&self, _: LogAt<'_>, kind: &str, id: &str) -> Result<BTreeSet<String>, ExportError> {
         let kind = ActorType::from_name(kind).ok_or_else(|| no_actor_type(kind))?;
-        Ok(self.actor_key.actor_ref(kind, id).as_str().to_owned())
+        Ok(BTreeSet::from([self.actor_key.actor_ref(kind, id).as_str().to_owned()]))
     }
 
-    async fn client(&self, log: LogAt<'_>, id: &str) -> Result<Commitment, ExportError> {
+    async fn clients(&self, log: LogAt<'_>, id: &str) -> Result<Vec<Commitment>, ExportError> {
+        let mut found = Vec::new();
         // A client's reference stays the one that it was created with, whichever version is the current one.
         for key in self.reference_keys {
             let commitment = key.commitment(CLIENT, id);
             if client_anchor(log, commitment.reference().as_str()).await?.is_some() {
-                return Ok(commitment);
+                found.push(commitment);
             }
         }
-        Err(missing(CLIENT, id, log.size()))
+        if found.is_empty() { Err(missing(CLIENT, id, log.size())) } else { Ok(found) }
     }
 
-    async fn ticker(&self, log: LogAt<'_>, ticker: &str) -> Result<ListedTicker, ExportError> {
-        let found = listed(log, ticker).await?;
-        if self.reference_keys.iter().any(|key| key.commitment(TICKER, ticker) == found.commitment) {
+    async fn tickers(&self, log: LogAt<'_>, ticker: &str) -> Result<Vec<ListedTicker>, ExportError> {
+        let found = listed_each(log, ticker).await?;
+        let by_key: Vec<_> = self.reference_keys.iter().map(|key| key.commitment(TICKER, ticker)).collect();
+        if found.iter().all(|found| by_key.contains(&found.commitment)) {
             return Ok(found);
         }
-        Err(ExportError::Inconsistent(format!("the reference of ticker {ticker} is not made with the stack's key")))
+        Err(ExportError::Inconsistent(format!("a reference of ticker {ticker} is not made with the stack's key")))
     }
 }
 
@@ -53,36 +54,38 @@ impl Resolver for KeyResolver<'_> {
 pub struct LogResolver;
 
 impl Resolver for LogResolver {
-    async fn actor(&self, log: LogAt<'_>, kind: &str, id: &str) -> Result<String, ExportError> {
+    async fn actors(&self, log: LogAt<'_>, kind: &str, id: &str) -> Result<BTreeSet<String>, ExportError> {
         ActorType::from_name(kind).ok_or_else(|| no_actor_type(kind))?;
-        // Newest first: a person who is asked about has done something lately, more often than not.
-        for bundle in bundles(0, log.size()).rev() {
-            let (start, headers) = log.headers(bundle).await?;
-            let indices: Vec<u64> = (start..).zip(headers.iter()).map(|(index, _)| index).collect();
-            for entry in log.entries(bundle, &indices).await?.iter().rev() {
+        let mut found = BTreeSet::new();
+        let mut ahead = Ahead::new(log, Part::HeadersAndBodies, bundles(0, log.size()));
+        while let Some(bundle) = ahead.next().await? {
+            let indices: Vec<u64> = (bundle.start..).zip(bundle.headers.iter()).map(|(index, _)| index).collect();
+            for entry in log.entries_of(&bundle, &indices).await? {
                 let body: Value = serde_json::from_str(&entry.body).unwrap_or_default();
                 if body["actor"]["type"] == kind && body["actor"]["id"] == id {
-                    return Ok(read_header(entry.index, &entry.header)?.actor_ref);
+                    found.insert(read_header(entry.index, &entry.header)?.actor_ref);
                 }
             }
         }
-        Err(ExportError::Missing(format!("no entry of a log of {} is by {kind}:{id}", log.size())))
+        if found.is_empty() {
+            return Err(ExportError::Missing(format!("no entry of a log of {} is by {kind}:{id}", log.size())));
+        }
+        Ok(found)
     }
 
-    async fn client(&self, log: LogAt<'_>, id: &str) -> Result<Commitment, ExportError> {
+    async fn clients(&self, log: LogAt<'_>, id: &str) -> Result<Vec<Commitment>, ExportError> {
+        let mut clients = Vec::new();
         for key in log.reader().records().keys(CLIENT_ANCHORS).await? {
             let reference = key.trim_start_matches(CLIENT_ANCHORS);
             let Some(index) = client_anchor(log, reference).await? else { continue };
             let found = client_of(&log.entry(index).await?)?;
-            if let Some(found) = found.filter(|found| found.value() == id) {
-                return Ok(found);
-            }
+            clients.extend(found.filter(|found| found.value() == id && found.reference().as_str() == reference));
         }
-        Err(missing(CLIENT, id, log.size()))
+        if clients.is_empty() { Err(missing(CLIENT, id, log.size())) } else { Ok(clients) }
     }
 
-    async fn ticker(&self, log: LogAt<'_>, ticker: &str) -> Result<ListedTicker, ExportError> {
-        listed(log, ticker).await
+    async fn tickers(&self, log: LogAt<'_>, ticker: &str) -> Result<Vec<ListedTicker>, ExportError> {
+        listed_each(log, ticker).await
     }
 }
 

@@ -9,10 +9,11 @@ use engine_core::merkle::{Checkpoint, Hash, StoredBody, Subtree, TILE_WIDTH, lea
 use jiff::{SignedDuration, Timestamp};
 
 use super::ExportError;
+use super::ahead::{self, Bundle, Part};
 use crate::sealed_log::{LogReader, StoredCheckpoint};
 
 /// Entries of a bundle of the log.
-const BUNDLE: u64 = TILE_WIDTH as u64;
+pub(super) const BUNDLE: u64 = TILE_WIDTH as u64;
 
 /// The log at one size.
 #[derive(Clone, Copy)]
@@ -96,18 +97,23 @@ impl<'a> LogAt<'a> {
 
     /// The entries of one bundle at the given indices, which are all of it.
     pub async fn entries(self, bundle: u64, indices: &[u64]) -> Result<Vec<LogEntry>, ExportError> {
-        let (start, headers) = self.headers(bundle).await?;
-        let bodies = self.reader.bodies(bundle, self.size).await?;
+        let bundle = ahead::read(self.reader, Part::HeadersAndBodies, bundle, self.size).await?;
+        self.entries_of(&bundle, indices).await
+    }
+
+    /// The entries at the given indices of a bundle that was read with its bodies.
+    pub(super) async fn entries_of(self, bundle: &Bundle, indices: &[u64]) -> Result<Vec<LogEntry>, ExportError> {
+        let Bundle { start, number, headers, bodies } = bundle;
         let mut entries = Vec::with_capacity(indices.len());
         for index in indices {
             let place = usize::try_from(index - start).unwrap_or(usize::MAX);
             let (Some(header), Some(body)) = (headers.get(place), bodies.get(place)) else {
-                return Err(ExportError::Inconsistent(format!("entry {index} is not in bundle {bundle}")));
+                return Err(ExportError::Inconsistent(format!("entry {index} is not in bundle {number}")));
             };
             let digest = read_header(*index, header)?.body_sha256;
             let body = match body {
                 StoredBody::Inline(body) => body.clone(),
-                StoredBody::Apart => self.reader.entry(*index, self.size).await?.body().to_owned(),
+                StoredBody::Apart => self.reader.body_apart(&digest).await?,
             };
             if hex::sha256(body.as_bytes()) != digest {
                 return Err(ExportError::Inconsistent(format!(
@@ -145,14 +151,15 @@ impl<'a> LogAt<'a> {
     /// What is above a full bundle is the same for all of its entries, so it is read and computed once.
     pub(super) async fn proofs(
         self,
-        bundle: u64,
+        bundle: &Bundle,
         indices: &[u64],
         root: Hash,
     ) -> Result<Vec<(u64, Vec<Hash>)>, ExportError> {
-        let (start, headers) = self.headers(bundle).await?;
+        let Bundle { start, headers, .. } = bundle;
+        let start = *start;
         let header = |index: u64| usize::try_from(index - start).ok().and_then(|place| headers.get(place));
         let mut proofs = Vec::with_capacity(indices.len());
-        let inside = Levels::of_full(&headers);
+        let inside = Levels::of_full(headers);
         let above = match &inside {
             Some(_) => self.reader.inclusion_proof(start, self.size).await?,
             None => Vec::new(),
@@ -233,9 +240,15 @@ pub(super) fn bundles(first: u64, end: u64) -> std::ops::Range<u64> {
     if first >= end { 0..0 } else { first / BUNDLE..(end - 1) / BUNDLE + 1 }
 }
 
-/// The indices, bundle by bundle.
-pub(super) fn by_bundle(indices: &[u64]) -> impl Iterator<Item = (u64, &[u64])> {
-    indices.chunk_by(|a, b| a / BUNDLE == b / BUNDLE).map(|chunk| (chunk[0] / BUNDLE, chunk))
+/// The numbers of the bundles that hold indices, which are in order.
+pub(super) fn numbers(indices: &[u64]) -> impl Iterator<Item = u64> {
+    indices.chunk_by(|a, b| a / BUNDLE == b / BUNDLE).map(|chunk| chunk[0] / BUNDLE)
+}
+
+/// Those of the indices, which are in order, that a bundle holds.
+pub(super) fn within<'a>(indices: &'a [u64], bundle: &Bundle) -> &'a [u64] {
+    let before = |end: u64| indices.partition_point(|index| *index < end);
+    &indices[before(bundle.start)..before(bundle.start + BUNDLE)]
 }
 
 /// The members of a header.

@@ -3,10 +3,11 @@
 use std::io::{Cursor, Read};
 
 use engine_aws::evidence::{Completeness, ExportError, ExportRequest, KeyResolver, LogResolver, Progress, build};
-use engine_core::audit::{ActorType, Entry};
+use engine_core::audit::{ActorType, Entry, Event, SecretKey};
 use engine_core::evidence::{Member, Outcome, Verdict};
-use engine_test_support::audit::entries;
+use engine_test_support::audit::{TICKERS, draft, entries, finish};
 use engine_test_support::keys::{actor_key, reference_key};
+use serde_json::json;
 
 use crate::evidence_log::{Log, RECORDS, SNAPSHOT, WORK, late, time};
 
@@ -257,6 +258,95 @@ async fn what_nothing_anchors_is_not_opened() {
     let by_name = ExportRequest { actor: vec!["client:alpha".to_owned()], ..whole.clone() };
     let by_reference = ExportRequest { actor: vec![reference], ..whole };
     assert_eq!(log.export(&by_name).await.unwrap().1, log.export(&by_reference).await.unwrap().1);
+}
+
+/// The list of tickers under a key, without one of them.
+fn list(key: &SecretKey, without: &str) -> String {
+    let line = |ticker: &&str| {
+        format!("{{\"salt\":\"{}\",\"value\":\"{ticker}\"}}\n", key.commitment("ticker", ticker).salt())
+    };
+    TICKERS.iter().filter(|ticker| **ticker != without).map(line).collect()
+}
+
+async fn import(log: &Log, n: u64, snapshot: &str, list: &str) -> Entry {
+    let put = log.s3.client().put_object().bucket(RECORDS).key(format!("references/{snapshot}.jsonl"));
+    put.body(list.to_owned().into_bytes().into()).send().await.unwrap();
+    let mut import = draft(n, Event::SnapshotImport, time("2026-11-22T02:30:00Z"));
+    import.body.details =
+        json!({ "snapshot_id": snapshot, "references_sha256": engine_core::hex::sha256(list.as_bytes()) });
+    finish(import)
+}
+
+#[tokio::test]
+async fn a_name_with_a_reference_under_each_of_two_keys_is_asked_for_under_both() {
+    let (old, new) = (
+        reference_key(),
+        SecretKey::from_document(&format!(r#"{{"current":"k2","k2":"{}"}}"#, "s".repeat(64))).unwrap(),
+    );
+    let (old_actors, new_actors) =
+        (actor_key(), SecretKey::from_document(&format!(r#"{{"current":"k2","k2":"{}"}}"#, "b".repeat(64))).unwrap());
+    let log = Log::of(&[]).await;
+    let mut sealed = Vec::new();
+    for (n, (key, without)) in
+        (3_000_000..).zip([(&old, ""), (&old, "KO"), (&old, ""), (&new, "AAPL"), (&new, ""), (&new, "KO")])
+    {
+        let snapshot = format!("{n:016x}");
+        sealed.push(import(&log, n, &snapshot, &list(key, without)).await);
+    }
+    // The same client was created a second time, under the new key.
+    let mut created = draft(3_000_100, Event::ClientCreate, time("2026-11-22T06:10:00Z"));
+    created.client_ref = Some(new.commitment("client", "beta").reference());
+    created.body.details = json!({ "opening": new.commitment("client", "beta").opening() });
+    sealed.push(finish(created));
+    let mut of_both = Vec::new();
+    for (n, key, actors) in [(3_000_200, &old, &old_actors), (3_000_201, &new, &new_actors)] {
+        let mut draft = draft(n, Event::QuoteCreate, time("2026-11-22T06:30:00Z"));
+        draft.client_ref = Some(key.commitment("client", "beta").reference());
+        draft.subject_ref = Some(key.commitment("ticker", "KO").reference());
+        draft.actor_ref = actors.actor_ref(ActorType::Client, "alpha");
+        of_both.push(finish(draft));
+    }
+    sealed.extend(of_both.clone());
+    log.seal(sealed, "2026-11-22T07:00:00Z").await;
+    log.seal(vec![late(7)], "2026-11-22T08:00:00Z").await;
+
+    let keys = [new, old];
+    let by_key = KeyResolver { actor_key: &old_actors, reference_keys: &keys };
+    let whole = ExportRequest {
+        from: Some(time("2026-11-22T06:15:00Z")),
+        to: Some(time("2026-11-22T06:40:00Z")),
+        ..day(log.size().await)
+    };
+    for request in [
+        ExportRequest { ticker: vec!["KO".to_owned()], ..whole.clone() },
+        ExportRequest { client: vec!["beta".to_owned()], ..whole.clone() },
+        ExportRequest { client: vec!["beta".to_owned()], ticker: vec!["KO".to_owned()], ..whole.clone() },
+    ] {
+        let (built, bundle) =
+            log.export_with(&log.reader(), &by_key, &request, None, Some(&log.evidence)).await.unwrap();
+        assert_eq!(built.matched, 2, "{request:?}");
+        let found: std::collections::BTreeSet<_> = headers(&bundle).into_iter().collect();
+        assert_eq!(found, of_both.iter().map(|entry| entry.header().to_owned()).collect(), "{request:?}");
+        assert_complete(&log, &bundle).await;
+        let from_bucket = log.export_with(&log.reader(), &LogResolver, &request, None, None).await.unwrap();
+        assert_eq!(from_bucket.1, bundle, "{request:?}");
+        let anchors = member(&bundle, &Member::Anchors).unwrap();
+        assert_eq!(anchors.lines().count(), 2 * (request.client.len() + request.ticker.len()));
+    }
+    // Each reference in the newest list that has it.
+    let ko = ExportRequest { ticker: vec!["KO".to_owned()], ..whole.clone() };
+    let (_, bundle) = log.export_with(&log.reader(), &LogResolver, &ko, None, None).await.unwrap();
+    for n in [3_000_002, 3_000_004] {
+        assert!(member(&bundle, &Member::References(format!("{n:016x}"))).is_some(), "{n}");
+    }
+    // An actor is found under every reference that an entry's body gives the name to.
+    let alpha = ExportRequest { actor: vec!["client:alpha".to_owned()], ..whole };
+    let (built, _) = log.export_with(&log.reader(), &LogResolver, &alpha, None, None).await.unwrap();
+    assert_eq!(built.matched, 2);
+    // Without the old key what it made cannot be told from an invention.
+    let resolver = KeyResolver { actor_key: &old_actors, reference_keys: &keys[..1] };
+    let refused = log.export_with(&log.reader(), &resolver, &ko, None, None).await.unwrap_err();
+    assert!(matches!(refused, ExportError::Inconsistent(_)), "{refused}");
 }
 
 #[tokio::test]

@@ -2,12 +2,12 @@
 
 use std::io::{Cursor, Read};
 
-use engine_aws::evidence::{ExportError, ExportRequest, LogResolver, LogSource};
+use engine_aws::evidence::{ExportError, ExportRequest, LogResolver, LogSource, LogsError};
 use engine_core::evidence::{LogEvent, Verdict};
 use engine_test_support::audit::entries;
 use engine_test_support::logs::Logs;
 
-use crate::evidence_log::{Log, time};
+use crate::evidence_log::{Log, WORK, time};
 
 const GROUPS: [&str; 2] = ["/aws/lambda/test-token", "/aws/lambda/test-pricing"];
 
@@ -87,6 +87,49 @@ async fn a_group_that_cannot_be_read_fails_the_export_by_name() {
 }
 
 #[tokio::test]
+async fn a_service_that_does_not_answer_may_be_tried_again_and_a_refusal_may_not() {
+    let log = Log::of(&entries(20)).await;
+    let request = ExportRequest { size: log.size().await, include_logs: true, ..ExportRequest::default() };
+    let logs = Logs::new();
+    for group in GROUPS {
+        logs.group(group);
+    }
+    logs.control().fail("FilterLogEvents", 100);
+    let failed = export(&log, &request, &logs).await.unwrap_err();
+    assert!(matches!(failed, ExportError::Store(_)), "{failed:?}");
+    assert!(failed.to_string().contains(GROUPS[1]), "{failed}");
+}
+
+#[tokio::test]
+async fn what_was_logged_meanwhile_is_looked_through_for_many_requests_up_to_a_bound() {
+    let log = Log::of(&entries(1010)).await;
+    let logs = Logs::new();
+    logs.set_page(1);
+    for group in GROUPS {
+        logs.group(group);
+    }
+    let start = time("2026-11-22T03:00:00Z").as_millisecond();
+    for n in 0..12 {
+        logs.log(GROUPS[0], "stream", start + n, &line("other", "of nobody here"));
+    }
+    let day = ExportRequest {
+        size: log.size().await,
+        from: Some(time("2026-11-22T03:00:00Z")),
+        include_logs: true,
+        ..ExportRequest::default()
+    };
+    let export = async |most_pages: usize, request: &ExportRequest| {
+        let source = source(&logs).with_most_pages(most_pages);
+        log.export_with(&log.reader(), &LogResolver, request, Some(&source), Some(&log.evidence)).await
+    };
+    let refused = export(10, &day).await.unwrap_err();
+    assert!(matches!(refused, ExportError::Logs(LogsError::TooBusy)), "{refused:?}");
+    export(20, &day).await.unwrap();
+    // Few requests are asked for by id.
+    export(0, &ExportRequest { outcome: vec!["refused".to_owned()], ..day }).await.unwrap();
+}
+
+#[tokio::test]
 async fn many_requests_over_a_long_time_are_refused() {
     let log = Log::of(&entries(1010)).await;
     let logs = Logs::new();
@@ -100,4 +143,15 @@ async fn many_requests_over_a_long_time_are_refused() {
     export(&log, &fewer, &logs).await.unwrap();
     let shorter = ExportRequest { from: Some(time("2026-11-22T00:00:00Z")), ..months };
     export(&log, &shorter, &logs).await.unwrap();
+}
+
+#[tokio::test]
+async fn too_many_requests_are_refused_by_the_first_one_too_many() {
+    let log = Log::of(&entries(1400)).await;
+    let months = ExportRequest { size: log.size().await, include_logs: true, ..ExportRequest::default() };
+    // What cannot be read is behind it.
+    assert!(log.s3.current(WORK, "tile/entries/005.p/125").is_some(), "{:?}", log.s3.keys(WORK));
+    log.s3.remove(WORK, "tile/entries/005.p/125");
+    let refused = export(&log, &months, &Logs::new()).await.unwrap_err();
+    assert!(matches!(refused, ExportError::Invalid { field: "include_logs", .. }), "{refused}");
 }
