@@ -129,7 +129,9 @@ pub(crate) enum Error {
     #[error("no bundle was made: {0}")]
     NotExported(String),
     /// An export that did not come to its end in time.
-    #[error("export {evidence_id} was not done after {seconds} s; it may still be: run the command again, or ask for less")]
+    #[error(
+        "export {evidence_id} was not done after {seconds} s; it may still be: run the command again, or ask for less"
+    )]
     ExportNotDone {
         /// The export.
         evidence_id: String,

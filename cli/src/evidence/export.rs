@@ -87,6 +87,10 @@ async fn wait(api: &Api, path: &str, id: &str, longest: Duration) -> Result<Valu
                 let cause = state["cause"].as_str().unwrap_or("the stack does not say why");
                 return Err(Error::NotExported(show::plain(cause)));
             }
+            Some("expired") => {
+                bar.finish_and_clear();
+                return Err(Error::NotExported("it is no longer kept: ask for it again".to_owned()));
+            }
             Some("pending" | "running") => {}
             _ => return Err(Error::Answer("the API", "no state of an export".to_owned())),
         }

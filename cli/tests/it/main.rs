@@ -7,9 +7,9 @@ mod aws;
 mod break_glass;
 mod calls;
 mod engine;
+mod evidence;
 #[path = "../../../shared/core/tests/it/evidence_bundle.rs"]
 mod evidence_bundle;
-mod evidence;
 mod http;
 mod import;
 mod price;

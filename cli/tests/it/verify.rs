@@ -26,7 +26,8 @@ impl Files {
         fs::create_dir_all(&directory).unwrap();
         let files = Self(directory);
         files.write("bundle.zip", bundle);
-        files.write("keys.txt", log.keys().iter().map(|key| format!("{key}\n")).collect::<String>());
+        let keys: Vec<_> = log.keys().iter().map(ToString::to_string).collect();
+        files.write("keys.txt", keys.join("\n") + "\n");
         files
     }
 
