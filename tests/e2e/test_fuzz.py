@@ -57,3 +57,12 @@ def test_nor_of_the_admin_api(stack: dict[str, str], desk: Any, tmp_path: Path) 
     for operation in DESTRUCTIVE:
         extent += ["--exclude-operation-id", operation]
     fuzz(stack, "openapi-admin.json", token, tmp_path, *extent)
+
+
+def test_nor_of_the_auditors_api(
+    stack: dict[str, str], desk: Any, tmp_path: Path
+) -> None:
+    """With an auditor's token, at most 8 examples an operation."""
+    token = f"Authorization: Bearer {desk.member('auditor').token()}"
+    extent = ["--phases", "fuzzing", "--max-examples", "8"]
+    fuzz(stack, "openapi-evidence.json", token, tmp_path, *extent)

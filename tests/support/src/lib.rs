@@ -5,7 +5,9 @@
 
 pub mod answer;
 pub mod audit;
+pub mod call;
 pub mod clock;
+pub mod committed;
 pub mod documented;
 pub mod dynamo;
 pub mod gateway;
@@ -19,5 +21,6 @@ pub mod secrets_manager;
 pub mod service;
 pub mod sns;
 pub mod staff;
+pub mod stored;
 pub mod stream;
 pub mod wire;

@@ -2,18 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use engine_http::route::Access;
+use engine_test_support::committed;
 use engine_test_support::documented::{self, Exchange};
 use evidence_export::openapi::summary;
 use evidence_export::routes::ROUTES;
 use serde_json::{Value, json};
-
-const BEGIN: &str = "<!-- routes: written by the test `openapi` -->\n";
-const END: &str = "<!-- end of routes -->\n";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| evidence_export::openapi::document().expect("a document"));
 
@@ -59,29 +55,12 @@ fn every_reference_leads_somewhere_and_every_schema_is_used() {
 
 #[test]
 fn the_committed_document_is_the_code_s() {
-    let path = in_docs("openapi-evidence.json");
-    let current = format!("{}\n", serde_json::to_string_pretty(&*DOCUMENT).unwrap());
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        fs::write(&path, &current).unwrap();
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == current,
-        "docs/openapi-evidence.json is out of date: run the tests with UPDATE_OPENAPI=1 and commit it"
-    );
+    committed::assert_openapi("openapi-evidence.json", &DOCUMENT);
 }
 
 #[test]
 fn the_documented_routes_are_the_code_s() {
-    let path = in_docs("EVIDENCE-API.md");
-    let document = fs::read_to_string(&path).unwrap();
-    let (before, rest) = document.split_once(BEGIN).expect("the table's beginning");
-    let (written, after) = rest.split_once(END).expect("the table's end");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
-    } else {
-        assert_eq!(written, table(), "run the test with UPDATE_DOCS=1");
-    }
+    committed::assert_routes("EVIDENCE-API.md", &table());
 }
 
 /// The table of routes.
@@ -94,8 +73,4 @@ fn table() -> String {
             writeln!(table, "| `{} {}` | {code} | `{}` | {summary} |", route.method, route.path, target.event.as_str());
     }
     table
-}
-
-fn in_docs(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }

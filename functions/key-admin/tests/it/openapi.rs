@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use engine_http::route::Access;
+use engine_test_support::committed;
 use engine_test_support::documented::{self, Exchange, check};
 use key_admin::openapi::summary;
 use key_admin::routes::{Handler, ROUTES};
@@ -14,8 +13,6 @@ use serde_json::{Value, json};
 
 /// The one operation that another function answers.
 const TOKEN: (&str, &str) = ("/api/v1/oauth/token", "post");
-const BEGIN: &str = "<!-- routes: written by the test `openapi` -->\n";
-const END: &str = "<!-- end of routes -->\n";
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| key_admin::openapi::document().expect("a document"));
 
@@ -107,29 +104,12 @@ fn every_reference_leads_somewhere_and_operation_ids_are_unique() {
 
 #[test]
 fn the_committed_document_is_the_code_s() {
-    let path = in_docs("openapi-admin.json");
-    let current = format!("{}\n", serde_json::to_string_pretty(&*DOCUMENT).unwrap());
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        fs::write(&path, &current).unwrap();
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == current,
-        "docs/openapi-admin.json is out of date: run the tests with UPDATE_OPENAPI=1 and commit it"
-    );
+    committed::assert_openapi("openapi-admin.json", &DOCUMENT);
 }
 
 #[test]
 fn the_documented_routes_are_the_code_s() {
-    let path = in_docs("ADMIN-API.md");
-    let document = fs::read_to_string(&path).unwrap();
-    let (before, rest) = document.split_once(BEGIN).expect("the table's beginning");
-    let (written, after) = rest.split_once(END).expect("the table's end");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
-    } else {
-        assert_eq!(written, table(), "run the test with UPDATE_DOCS=1");
-    }
+    committed::assert_routes("ADMIN-API.md", &table());
 }
 
 /// The table of routes. A second factor is marked where the route itself asks for a code of it.
@@ -166,8 +146,4 @@ fn possession(handler: Handler) -> &'static str {
         Handler::FreezeKey => "freeze code",
         other => panic!("{other:?} has a credential that the table does not know"),
     }
-}
-
-fn in_docs(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name)
 }
