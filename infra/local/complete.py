@@ -32,8 +32,13 @@ def complete(settings: Settings) -> None:
 
 
 def _table(stack: "_Stack", table: str, properties: dict[str, Any]) -> None:
-    """Point-in-time recovery, encryption, resource policy, time to live."""
+    """Point-in-time recovery, encryption, resource policy, time to live; deletion protection as the boolean that it is."""
     dynamodb = stack.client("dynamodb")
+    # A parameter's text is kept as it is, and an SDK with types cannot read the table's description.
+    protected = str(stack.resolve(properties["DeletionProtectionEnabled"])).lower()
+    dynamodb.update_table(
+        TableName=table, DeletionProtectionEnabled=protected == "true"
+    )
     dynamodb.update_continuous_backups(
         TableName=table,
         PointInTimeRecoverySpecification=stack.resolve(
