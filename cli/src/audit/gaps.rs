@@ -6,6 +6,7 @@ use std::ops::Range;
 use engine_aws::evidence::LogAt;
 use engine_aws::sealed_log::LogReader;
 use engine_core::evidence::SETTLING_SECONDS;
+use engine_core::merkle::BUNDLE;
 use engine_core::time::rfc3339;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
@@ -15,9 +16,6 @@ use super::runs::{Gap, Runs};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::show;
-
-/// Entries of a bundle of the log.
-const BUNDLE: u64 = 256;
 
 /// A key's gaps.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use engine_aws::sealed_log::{LogReader, StoredCheckpoint};
 use engine_core::audit::{EntryId, Event, Header, Outcome};
 use engine_core::hex;
 use engine_core::merkle::{
-    BODIES, ENTRIES, Edge, Hash, KeyPurpose, KeyRegister, StoredBody, TileId, bundle_path, bundle_width, encode_tile,
-    leaf_hash,
+    BODIES, BUNDLE, ENTRIES, Edge, Hash, KeyPurpose, KeyRegister, StoredBody, TileId, bundle_path, bundle_width,
+    encode_tile, leaf_hash,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
@@ -18,9 +18,6 @@ use super::audit_table::Comparison;
 use super::report::Report;
 use super::{Lost, Parts};
 use crate::error::Error;
-
-/// Entries of a bundle of the log.
-const BUNDLE: u64 = 256;
 
 /// Derives the log and hands every entry on to be compared.
 pub(super) async fn derive(parts: &Parts, report: &mut Report, table: &mut Comparison<'_>) -> Result<(), Error> {

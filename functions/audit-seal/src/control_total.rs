@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use engine_aws::sealed_log::CLOSES;
 use engine_core::audit::{EntryId, Event, Header};
+use engine_core::merkle::BUNDLE;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -13,9 +15,7 @@ use crate::sweep::{FIRST_SWEEP, MINUTE, minutes};
 use crate::{AuditSeal, StepError};
 
 /// How long after a day's end its total is made: by then its entries are sealed, or were reported as unsealed.
-pub const AFTER_DAY: SignedDuration = SignedDuration::from_mins(5);
-/// Entries of a bundle.
-const BUNDLE: u64 = 256;
+pub const AFTER_DAY: SignedDuration = CLOSES;
 
 impl AuditSeal {
     /// Moves on the total of the oldest day that has none, once the clock and the sweep are past its end. First every minute

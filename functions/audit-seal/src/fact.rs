@@ -2,7 +2,7 @@
 
 use engine_aws::Error;
 use engine_aws::author::Author;
-use engine_core::audit::{Actor, ActorType, Body, Draft, Entry, EntryId, Event, Outcome, SecretKey};
+use engine_core::audit::{Body, Draft, Entry, EntryId, Event, Outcome, SecretKey};
 use engine_core::hex;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -98,13 +98,7 @@ impl AuditSeal {
     }
 
     pub(crate) fn author(&self, request_id: &str) -> Author {
-        Author {
-            actor: Actor { kind: ActorType::System, id: FUNCTION.to_owned(), roles: vec!["system".to_owned()] },
-            actor_ref: self.actor_key.actor_ref(ActorType::System, FUNCTION),
-            request_id: request_id.to_owned(),
-            function: FUNCTION,
-            source_address: None,
-        }
+        Author::system(FUNCTION, &self.actor_key, request_id)
     }
 }
 

@@ -11,8 +11,6 @@ mod settings;
 mod sweep;
 mod tamper;
 
-use std::fmt;
-
 use engine_aws::audit_log::AuditLog;
 use engine_aws::clock::SharedClock;
 use engine_aws::kms::NoteSigner;
@@ -21,6 +19,7 @@ use engine_aws::records::RecordsBucket;
 use engine_aws::sealed_log::{RegisterStore, SealError, SealedLogStores, Sealer, Sequenced};
 use engine_core::audit::{Entry, SecretKey};
 use engine_http::logging::EventType;
+use engine_http::run;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -113,17 +112,7 @@ pub enum StepError {
 }
 
 /// Steps that were not done; the others were.
-#[derive(Debug)]
-pub struct RunError(pub Vec<(&'static str, StepError)>);
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let steps: Vec<_> = self.0.iter().map(|(step, error)| format!("{step}: {error}")).collect();
-        f.write_str(&steps.join("; "))
-    }
-}
-
-impl std::error::Error for RunError {}
+pub type RunError = run::RunError<&'static str, StepError>;
 
 impl AuditSeal {
     /// The function over what `settings` names.
@@ -289,7 +278,7 @@ impl<'a> Run<'a> {
     /// The run's own line and answer.
     fn end(self, done: Done) -> Result<Done, RunError> {
         if !self.failed.is_empty() {
-            return Err(RunError(self.failed));
+            return Err(run::RunError(self.failed));
         }
         tracing::info!(
             event_type = EventType::Audit.as_str(),

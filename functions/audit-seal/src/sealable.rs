@@ -1,13 +1,13 @@
 //! Which entries can be sealed: those that every reader of the log can read, and every store of it can hold.
 
-use engine_core::audit::{Entry, Event, Header, canonical_json};
+use engine_aws::sealed_log::CLOSES;
+use engine_core::audit::{Entry, Event, Header, is_canonical};
+use engine_core::merkle::LONGEST_ENTRY;
 use engine_core::time::rfc3339;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::FUNCTION;
 
-/// Longest header in bytes: an entry bundle states lengths in 16 bits (c2sp.org/tlog-tiles).
-const LONGEST_HEADER: usize = u16::MAX as usize;
 /// Longest name in a header, in bytes: keys of search rows are made of them, which may have 2,048.
 const LONGEST_NAME: usize = 256;
 /// Hexadecimal digits of a reference.
@@ -15,7 +15,7 @@ const REFERENCE: usize = 64;
 /// The years that a time may be of: RFC 3339 has four digits, and the engine is of this millennium.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=9999;
 /// How far the time of an entry may be from the one in its id, and ahead of the clock: as long as ranges take to settle.
-const MOST_APART: SignedDuration = SignedDuration::from_mins(5);
+const MOST_APART: SignedDuration = CLOSES;
 /// What this function records of facts: they are told at any time after the one in their ids.
 const OWN_FACTS: [Event; 3] = [Event::AuditTamper, Event::ControlTotal, Event::KeyRegister];
 
@@ -24,11 +24,10 @@ const OWN_FACTS: [Event; 3] = [Event::AuditTamper, Event::ControlTotal, Event::K
 /// one in its id and not in the future; and there is a body.
 pub(crate) fn can_be_sealed(entry: &Entry, now: Timestamp) -> bool {
     let text = entry.header();
-    if entry.body().is_empty() || text.len() > LONGEST_HEADER {
+    if entry.body().is_empty() || text.len() > LONGEST_ENTRY {
         return false;
     }
-    let canonical = serde_json::from_str(text).ok().and_then(|header| canonical_json(&header).ok());
-    let Some(header) = entry.read_header().filter(|_| canonical.as_deref() == Some(text)) else { return false };
+    let Some(header) = entry.read_header().filter(|_| is_canonical(text)) else { return false };
     let names = [&header.event, &header.outcome, &header.request_id, &header.function, &header.actor_ref];
     let references = [&header.client_ref, &header.subject_ref];
     names.into_iter().all(|name| is_name(name))

@@ -1,5 +1,6 @@
 //! The sweep: minute by minute over the audit table, for what the stream lost.
 
+use engine_aws::sealed_log::CLOSES;
 use engine_core::audit::{EntryId, SHARDS, partition};
 use engine_http::logging::EventType;
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,7 @@ pub const SETTLED: SignedDuration = SignedDuration::from_mins(3);
 /// How far back the first sweep begins: as long as a stream keeps its records, in which it may have told of them to nobody.
 pub const FIRST_SWEEP: SignedDuration = SignedDuration::from_hours(24);
 /// Age at which an entry that is not sealed is something that people should look at.
-pub const UNSEALED: SignedDuration = SignedDuration::from_mins(5);
+pub const UNSEALED: SignedDuration = CLOSES;
 /// Most minutes with entries that one run sweeps, so that a run ends in time after an outage of any length.
 pub const MOST_MINUTES: i64 = 60;
 /// How long a run goes on sweeping. Minutes without entries take little of it, so that a long outage is caught up with.

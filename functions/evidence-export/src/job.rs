@@ -14,7 +14,7 @@ use engine_aws::kms::NoteSigner;
 use engine_aws::objects::WorkBucket;
 use engine_aws::records::RecordsBucket;
 use engine_aws::sealed_log::LogReader;
-use engine_core::audit::{Actor, ActorType, Event, Outcome};
+use engine_core::audit::{Event, Outcome};
 use engine_http::logging::EventType;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
@@ -252,13 +252,7 @@ fn too_long(longest: Duration) -> String {
 
 /// The function itself, at the request that asked for the export.
 fn author(app: &EvidenceExport, asked: &NewJob) -> Author {
-    Author {
-        actor: Actor { kind: ActorType::System, id: FUNCTION.to_owned(), roles: vec!["system".to_owned()] },
-        actor_ref: app.names.actor_key().actor_ref(ActorType::System, FUNCTION),
-        request_id: asked.request_id.clone(),
-        function: FUNCTION,
-        source_address: None,
-    }
+    Author::system(FUNCTION, app.names.actor_key(), asked.request_id.as_str())
 }
 
 fn tell(status: &'static str, message: &'static str, internal: Option<&str>) {

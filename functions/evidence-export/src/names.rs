@@ -5,14 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use engine_aws::Error;
-use engine_aws::evidence::{ExportError, KeyResolver, LogAt, Resolver, actor_of};
+use engine_aws::evidence::{ExportError, KeyResolver, LogAt, Resolver, actor_of, actor_refs};
 use engine_aws::sealed_log::{LogReader, Search, SearchKey};
-use engine_core::audit::{ActorType, Commitment, SecretKey};
+use engine_core::audit::{ActorType, Commitment, SecretKey, TICKER_KIND};
 use engine_core::evidence::Opening;
 use tokio::time::timeout;
 
-/// What a ticker's commitment is kept apart by from a client's.
-const TICKER: &str = "ticker";
 /// Newest lists of tickers that are looked at, and kept.
 const LISTS: usize = 3;
 /// How long a request looks through the older lists, of which a log of years has thousands.
@@ -57,7 +55,7 @@ impl Names {
 
     /// What finds the references of an export, and what fixes them.
     pub(crate) fn resolver(&self) -> KeyResolver<'_> {
-        KeyResolver { actor_key: self.actor_key(), reference_keys: &self.reference }
+        KeyResolver { actor_keys: self.actor.all().collect(), reference_keys: &self.reference }
     }
 
     /// The key under which the actors of new entries are named.
@@ -75,9 +73,7 @@ impl Names {
     }
 
     fn named(&self, kind: &str, id: &str) -> Vec<String> {
-        let kind = ActorType::from_name(kind);
-        let keys = self.actor.all();
-        kind.map_or_else(Vec::new, |kind| keys.map(|key| key.actor_ref(kind, id).as_str().to_owned()).collect())
+        ActorType::from_name(kind).map_or_else(Vec::new, |kind| actor_refs(self.actor.all(), kind, id).collect())
     }
 
     /// What opens a client's reference; `None` for a client that the log did not know at that size.
@@ -128,7 +124,7 @@ impl Names {
             Ok(looked) => looked?,
             Err(_) => {
                 for (ticker, found) in tickers.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-                    *found = self.reference.first().map(|key| key.commitment(TICKER, ticker));
+                    *found = self.reference.first().map(|key| key.commitment(TICKER_KIND, ticker));
                 }
             }
         }
@@ -138,7 +134,7 @@ impl Names {
     /// What opens the reference of a ticker that entries are about.
     async fn with_entries(&self, ticker: &str, size: u64) -> Result<Option<Commitment>, Error> {
         for key in &self.reference {
-            let commitment = key.commitment(TICKER, ticker);
+            let commitment = key.commitment(TICKER_KIND, ticker);
             let row = SearchKey::Subject(commitment.reference().as_str().to_owned());
             if !self.search.page(&row, Some(size), 1).await?.is_empty() {
                 return Ok(Some(commitment));

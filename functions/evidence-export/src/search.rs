@@ -8,7 +8,7 @@ use engine_core::audit::{Event, Header, Reference};
 use engine_core::evidence::{Filter, SETTLING_SECONDS};
 use engine_core::field::{FieldError, FieldReader};
 use engine_core::hex;
-use engine_core::merkle::TILE_WIDTH;
+use engine_core::merkle::{BUNDLE, TILE_WIDTH};
 use engine_http::page::{cursor, limit, write_cursor};
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
@@ -24,8 +24,6 @@ use crate::refusal::refusal;
 /// Bundles of 256 headers, or as many rows, that one page is looked for in at most. Where they hold too few of what is asked
 /// for, the page is short, and the next one goes on.
 const MOST_BUNDLES: usize = 20;
-/// Entries in a bundle.
-const BUNDLE: u64 = TILE_WIDTH as u64;
 
 /// A page of the entries that the filter matches.
 pub(crate) async fn search(app: &EvidenceExport, call: &Call<'_>) -> Handled {

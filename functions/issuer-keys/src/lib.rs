@@ -12,8 +12,9 @@ use engine_aws::https::HttpsClient;
 use engine_aws::issuers_mirror::{Fetched, IssuersMirror, Mirrored};
 use engine_aws::kms::public_key;
 use engine_core::access::token::{KeySet, KeySetError, OUR_ISSUER, PublicKeyError, jwk_from_spki};
-use engine_core::audit::{Actor, ActorType, SecretKey};
+use engine_core::audit::SecretKey;
 use engine_http::logging::EventType;
+use engine_http::run;
 use serde::Serialize;
 
 pub use settings::{KeysAt, Settings, SettingsError, Staff};
@@ -64,17 +65,7 @@ pub enum StepError {
 }
 
 /// Steps that were not done; the others were.
-#[derive(Debug)]
-pub struct RunError(pub Vec<(&'static str, StepError)>);
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let steps: Vec<_> = self.0.iter().map(|(step, error)| format!("{step}: {error}")).collect();
-        f.write_str(&steps.join("; "))
-    }
-}
-
-impl std::error::Error for RunError {}
+pub type RunError = run::RunError<&'static str, StepError>;
 
 impl IssuerKeys {
     /// The function over the tables that `settings` names.
@@ -112,7 +103,7 @@ impl IssuerKeys {
             staff_changed: noted("issuer_keys.staff", staff, &mut failed).flatten() == Some(Mirrored::Changed),
             windows_closed: noted("refusals.close", closed, &mut failed).unwrap_or_default(),
         };
-        if failed.is_empty() { Ok(done) } else { Err(RunError(failed)) }
+        if failed.is_empty() { Ok(done) } else { Err(run::RunError(failed)) }
     }
 
     /// Our own key, from the service that signs with it.
@@ -152,13 +143,7 @@ impl IssuerKeys {
     }
 
     fn author(&self, request_id: &str) -> Author {
-        Author {
-            actor: Actor { kind: ActorType::System, id: FUNCTION.to_owned(), roles: vec!["system".to_owned()] },
-            actor_ref: self.actor_key.actor_ref(ActorType::System, FUNCTION),
-            request_id: request_id.to_owned(),
-            function: FUNCTION,
-            source_address: None,
-        }
+        Author::system(FUNCTION, &self.actor_key, request_id)
     }
 }
 

@@ -4,7 +4,7 @@ use engine_aws::Error;
 use engine_aws::author::{Act, Author};
 use engine_aws::market::{Pointer, RecordCondition};
 use engine_aws::objects::Object;
-use engine_core::audit::{Actor, ActorType, Event, Outcome};
+use engine_core::audit::{Event, Outcome};
 use engine_core::hex;
 use engine_core::market::{FileRefusal, MAX_FILE, Snapshot, Source, check, encode, references_jsonl};
 use engine_core::time::rfc3339;
@@ -244,13 +244,8 @@ impl<O: Objects> Importer<O> {
     }
 
     fn author(&self, upload: &Upload, request_id: &str) -> Author {
-        Author {
-            actor: Actor { kind: ActorType::System, id: FUNCTION.to_owned(), roles: vec!["system".to_owned()] },
-            actor_ref: self.keys.actor.actor_ref(ActorType::System, FUNCTION),
-            request_id: request_id.to_owned(),
-            function: FUNCTION,
-            source_address: upload.source_address.clone(),
-        }
+        let source_address = upload.source_address.clone();
+        Author { source_address, ..Author::system(FUNCTION, &self.keys.actor, request_id) }
     }
 }
 

@@ -6,14 +6,14 @@ mod report;
 mod settings;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use engine_aws::Error;
 use engine_aws::audit_log::AuditLog;
 use engine_aws::author::{Act, Author};
 use engine_aws::clock::SharedClock;
-use engine_core::audit::{Actor, ActorType, Event, Outcome, SecretKey};
+use engine_core::audit::{Event, Outcome, SecretKey};
+use engine_http::run;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -56,17 +56,7 @@ pub struct Done {
 }
 
 /// What could not be done, each by what it was to be done to; the rest was.
-#[derive(Debug)]
-pub struct RunError(pub Vec<(String, Error)>);
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failed: Vec<_> = self.0.iter().map(|(name, error)| format!("{name}: {error}")).collect();
-        f.write_str(&failed.join("; "))
-    }
-}
-
-impl std::error::Error for RunError {}
+pub type RunError = run::RunError<String, Error>;
 
 impl RetentionGuard {
     /// The function that guards the groups and the bucket that `settings` names.
@@ -137,7 +127,7 @@ impl RetentionGuard {
             }
         }
         report::compared(&done);
-        if failed.is_empty() { Ok(done) } else { Err(RunError(failed)) }
+        if failed.is_empty() { Ok(done) } else { Err(run::RunError(failed)) }
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Group>, Error> {
@@ -198,12 +188,6 @@ impl RetentionGuard {
     }
 
     fn author(&self, request_id: &str) -> Author {
-        Author {
-            actor: Actor { kind: ActorType::System, id: FUNCTION.to_owned(), roles: vec!["system".to_owned()] },
-            actor_ref: self.actor_key.actor_ref(ActorType::System, FUNCTION),
-            request_id: request_id.to_owned(),
-            function: FUNCTION,
-            source_address: None,
-        }
+        Author::system(FUNCTION, &self.actor_key, request_id)
     }
 }

@@ -1,6 +1,8 @@
 //! Who makes a change, and the audit entry that goes with it.
 
-use engine_core::audit::{Actor, ActorRef, Body, Draft, Entry, EntryId, Event, Outcome, Reference};
+use engine_core::audit::{
+    Actor, ActorRef, ActorType, Body, Draft, Entry, EntryId, Event, Outcome, Reference, SecretKey,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -42,6 +44,18 @@ pub struct Act {
 }
 
 impl Author {
+    /// A function of the stack that acts on an event or a schedule, at the request `request_id`.
+    #[must_use]
+    pub fn system(function: &'static str, actor_key: &SecretKey, request_id: impl Into<String>) -> Self {
+        Self {
+            actor: Actor { kind: ActorType::System, id: function.to_owned(), roles: vec!["system".to_owned()] },
+            actor_ref: actor_key.actor_ref(ActorType::System, function),
+            request_id: request_id.into(),
+            function,
+            source_address: None,
+        }
+    }
+
     /// The entry for an act at `now`, with an id and a salt of its own.
     pub fn entry(&self, act: Act, now: Timestamp) -> Result<Entry, Error> {
         self.entry_with_id(EntryId::new(now, random_bytes()?), act, now)

@@ -15,6 +15,7 @@ pub mod problem;
 pub mod record;
 pub mod response;
 pub mod route;
+pub mod run;
 pub mod step_up;
 
 pub use api_key::presented_key;

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_core::access::{ClientId, ClientTerms, read_terms};
-use engine_core::audit::{ActorType, Commitment, Event, Outcome};
+use engine_core::audit::{ActorType, CLIENT_KIND, Commitment, Event, Outcome};
 use engine_core::field::{FieldError, Fields};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -14,8 +14,6 @@ use crate::change::{Change, Prepared};
 use crate::item::{n, s};
 use crate::{Error, terms};
 
-/// Kind of the commitment to a client.
-const COMMITMENT_KIND: &str = "client";
 /// Longest name, in characters.
 const MAX_NAME: usize = 200;
 
@@ -117,7 +115,7 @@ impl Directory {
         status: ClientStatus,
         now: Timestamp,
     ) -> (ClientRecord, Commitment) {
-        let commitment = self.reference_key.commitment(COMMITMENT_KIND, client_id.as_str());
+        let commitment = self.reference_key.commitment(CLIENT_KIND, client_id.as_str());
         let record = ClientRecord {
             name: new.name.clone(),
             status,

@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use engine_core::merkle::StoredBody;
+use engine_core::merkle::{BUNDLE, StoredBody};
 use tokio::task::JoinHandle;
 
-use super::source::{BUNDLE, LogAt};
+use super::source::LogAt;
 use crate::Error;
 use crate::sealed_log::LogReader;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use engine_core::audit::{Commitment, Event, Outcome};
+use engine_core::audit::{CLIENT_KIND, Commitment, Event, Outcome, TICKER_KIND};
 use engine_core::evidence::{Anchor, Opening, from_json};
 use engine_core::hex;
 use engine_core::merkle::Hash;
@@ -12,11 +12,6 @@ use serde_json::Value;
 use super::ExportError;
 use super::request::Resolved;
 use super::source::{LogAt, LogEntry, read_header};
-
-/// What salts of clients are derived under.
-pub(super) const CLIENT: &str = "client";
-/// What salts of tickers are derived under.
-pub(super) const TICKER: &str = "ticker";
 
 /// The anchors of every opened reference.
 #[derive(Debug, Default)]
@@ -32,7 +27,7 @@ pub(super) async fn anchored(log: LogAt<'_>, resolved: &Resolved, root: Hash) ->
     let mut anchored = Anchored::default();
     for (reference, commitment) in &resolved.clients {
         let index = client_anchor(log, reference).await?;
-        let index = index.ok_or_else(|| missing(CLIENT, commitment.value(), log.size()))?;
+        let index = index.ok_or_else(|| missing(CLIENT_KIND, commitment.value(), log.size()))?;
         let entry = log.entry(index).await?;
         if client_of(&entry)?.as_ref() != Some(commitment) {
             let problem = format!("entry {index} does not fix the reference of client {}", commitment.value());
@@ -78,7 +73,7 @@ pub struct ListedTicker {
 pub(super) async fn listed(log: LogAt<'_>, ticker: &str) -> Result<ListedTicker, ExportError> {
     let lists = Lists::of(log).await?;
     let found = lists.newest(ticker, 0..lists.indices.len()).await?;
-    found.ok_or_else(|| missing(TICKER, ticker, log.size()))
+    found.ok_or_else(|| missing(TICKER_KIND, ticker, log.size()))
 }
 
 /// Every reference of the ticker, each in the newest list that has it, the newest first.
@@ -89,7 +84,7 @@ pub(super) async fn listed_each(log: LogAt<'_>, ticker: &str) -> Result<Vec<List
         let found = lists.newest(ticker, one_key).await?;
         each.extend(found.filter(|found| each.iter().all(|other| other.commitment != found.commitment)));
     }
-    if each.is_empty() { Err(missing(TICKER, ticker, log.size())) } else { Ok(each) }
+    if each.is_empty() { Err(missing(TICKER_KIND, ticker, log.size())) } else { Ok(each) }
 }
 
 /// The lists of tickers of the log, in order.

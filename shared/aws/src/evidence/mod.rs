@@ -20,7 +20,7 @@ pub use engine_core::evidence::Completeness;
 pub use jobs::{ABANDONED, Claim, GIVEN_UP, Job, JobState, Jobs, KEPT, LEASE, Lease, MOST_ATTEMPTS, Made, NewJob};
 pub use logs::{AROUND, LogLine, LogSource, LogsError, MOST_BYTES, MOST_PAGES, MOST_REQUESTS, MOST_TIME, Times};
 pub use request::{Actor, ExportRequest, Resolver, actor_of};
-pub use resolve::{KeyResolver, LogResolver};
+pub use resolve::{KeyResolver, LogResolver, actor_refs};
 pub use sink::{FileSink, MemorySink, PART_BYTES, S3Sink, Sink};
 pub use source::{LogAt, LogEntry};
 

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
-use engine_core::audit::Commitment;
+use engine_core::audit::{CLIENT_KIND, Commitment};
 use engine_core::evidence::{Opening, Openings};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ExportError;
-use super::anchors::{CLIENT, ListedTicker, listed, missing};
+use super::anchors::{ListedTicker, listed, missing};
 use super::source::LogAt;
 
 /// An export as it is asked for, its tree size fixed: it stands for the same bundle for ever.
@@ -75,7 +75,7 @@ pub trait Resolver: Sync {
     fn client(&self, log: LogAt<'_>, id: &str) -> impl Future<Output = Result<Commitment, ExportError>> + Send {
         async move {
             let found = self.clients(log, id).await?.into_iter().next();
-            found.ok_or_else(|| missing(CLIENT, id, log.size()))
+            found.ok_or_else(|| missing(CLIENT_KIND, id, log.size()))
         }
     }
 

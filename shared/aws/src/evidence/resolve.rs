@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use engine_core::audit::{ActorType, Commitment, SecretKey};
+use engine_core::audit::{ActorType, CLIENT_KIND, Commitment, SecretKey, TICKER_KIND};
 use serde_json::Value;
 
 use super::ExportError;
 use super::ahead::{Ahead, Part};
-use super::anchors::{CLIENT, ListedTicker, TICKER, client_anchor, client_of, listed_each, missing};
+use super::anchors::{ListedTicker, client_anchor, client_of, listed_each, missing};
 use super::request::Resolver;
 use super::source::{LogAt, bundles, read_header};
 
@@ -16,8 +16,8 @@ const CLIENT_ANCHORS: &str = "anchors/clients/";
 
 /// Makes references with the stack's keys, and looks in the log for what anchors them.
 pub struct KeyResolver<'a> {
-    /// The key of actors' references.
-    pub actor_key: &'a SecretKey,
+    /// The key of actors' references, every version of it.
+    pub actor_keys: Vec<&'a SecretKey>,
     /// The key of salts, every version of it.
     pub reference_keys: &'a [SecretKey],
 }
@@ -25,29 +25,38 @@ pub struct KeyResolver<'a> {
 impl Resolver for KeyResolver<'_> {
     async fn actors(&self, _: LogAt<'_>, kind: &str, id: &str) -> Result<BTreeSet<String>, ExportError> {
         let kind = ActorType::from_name(kind).ok_or_else(|| no_actor_type(kind))?;
-        Ok(BTreeSet::from([self.actor_key.actor_ref(kind, id).as_str().to_owned()]))
+        Ok(actor_refs(self.actor_keys.iter().copied(), kind, id).collect())
     }
 
     async fn clients(&self, log: LogAt<'_>, id: &str) -> Result<Vec<Commitment>, ExportError> {
         let mut found = Vec::new();
         // A client's reference stays the one that it was created with, whichever version is the current one.
         for key in self.reference_keys {
-            let commitment = key.commitment(CLIENT, id);
+            let commitment = key.commitment(CLIENT_KIND, id);
             if client_anchor(log, commitment.reference().as_str()).await?.is_some() {
                 found.push(commitment);
             }
         }
-        if found.is_empty() { Err(missing(CLIENT, id, log.size())) } else { Ok(found) }
+        if found.is_empty() { Err(missing(CLIENT_KIND, id, log.size())) } else { Ok(found) }
     }
 
     async fn tickers(&self, log: LogAt<'_>, ticker: &str) -> Result<Vec<ListedTicker>, ExportError> {
         let found = listed_each(log, ticker).await?;
-        let by_key: Vec<_> = self.reference_keys.iter().map(|key| key.commitment(TICKER, ticker)).collect();
+        let by_key: Vec<_> = self.reference_keys.iter().map(|key| key.commitment(TICKER_KIND, ticker)).collect();
         if found.iter().all(|found| by_key.contains(&found.commitment)) {
             return Ok(found);
         }
         Err(ExportError::Inconsistent(format!("a reference of ticker {ticker} is not made with the stack's key")))
     }
+}
+
+/// The references of an actor, under each of the keys.
+pub fn actor_refs<'a>(
+    keys: impl Iterator<Item = &'a SecretKey>,
+    kind: ActorType,
+    id: &str,
+) -> impl Iterator<Item = String> {
+    keys.map(move |key| key.actor_ref(kind, id).as_str().to_owned())
 }
 
 /// Finds references in the log alone, without any secret.
@@ -81,7 +90,7 @@ impl Resolver for LogResolver {
             let found = client_of(&log.entry(index).await?)?;
             clients.extend(found.filter(|found| found.value() == id && found.reference().as_str() == reference));
         }
-        if clients.is_empty() { Err(missing(CLIENT, id, log.size())) } else { Ok(clients) }
+        if clients.is_empty() { Err(missing(CLIENT_KIND, id, log.size())) } else { Ok(clients) }
     }
 
     async fn tickers(&self, log: LogAt<'_>, ticker: &str) -> Result<Vec<ListedTicker>, ExportError> {

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use engine_core::audit::Header;
 use engine_core::evidence::{Anchor, Manifest, SETTLING_SECONDS};
 use engine_core::hex;
-use engine_core::merkle::{Checkpoint, Hash, StoredBody, Subtree, TILE_WIDTH, leaf_hash, node_hash, verify_inclusion};
+use engine_core::merkle::{
+    BUNDLE, Checkpoint, Hash, StoredBody, Subtree, TILE_WIDTH, leaf_hash, node_hash, verify_inclusion,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ExportError;
 use super::ahead::{self, Bundle, Part};
 use crate::sealed_log::{LogReader, StoredCheckpoint};
-
-/// Entries of a bundle of the log.
-pub(super) const BUNDLE: u64 = TILE_WIDTH as u64;
 
 /// The log at one size.
 #[derive(Clone, Copy)]

@@ -2,12 +2,9 @@
 
 use engine_core::audit::Entry;
 use engine_core::hex;
-use engine_core::merkle::{StoredBody, decode_bodies, decode_entries, encode_bodies, encode_entries};
+use engine_core::merkle::{LONGEST_ENTRY, StoredBody, decode_bodies, decode_entries, encode_bodies, encode_entries};
 
 use super::{SealError, names};
-
-/// Longest header, in bytes: an entry bundle has 16 bits for its length.
-const LONGEST_HEADER: usize = 65_535;
 
 /// An entry as the log's objects hold it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +19,7 @@ impl Sealed {
     /// The entry, its body apart where it is long.
     pub(super) fn new(entry: &Entry) -> Result<Self, SealError> {
         let (header, body) = (entry.header(), entry.body());
-        if header.len() > LONGEST_HEADER || body.is_empty() {
+        if header.len() > LONGEST_ENTRY || body.is_empty() {
             let cause = format!("a header of {} bytes, a body of {}", header.len(), body.len());
             return Err(SealError::Unsealable { id: entry.id().to_string(), cause });
         }

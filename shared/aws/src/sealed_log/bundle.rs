@@ -1,11 +1,10 @@
 //! Objects that are full or, at the log's end, partial: which of them there is for the part that is wanted.
 
+use engine_core::merkle::FULL;
+
 use crate::Error;
 use crate::objects::WorkBucket;
 use crate::records::RecordsBucket;
-
-/// Hashes of a full tile, entries of a full bundle.
-pub(super) const FULL: u16 = 256;
 
 /// An object that holds at least what was wanted.
 pub(super) struct Found {

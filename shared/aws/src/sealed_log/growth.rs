@@ -3,12 +3,12 @@
 use engine_core::audit::Header;
 use engine_core::hex;
 use engine_core::merkle::{
-    BODIES, ENTRIES, Edge, Hash, StoredBody, TileId, bundle_path, encode_bodies, encode_entries, encode_tile, leaf_hash,
+    BODIES, BUNDLE, ENTRIES, Edge, FULL, Hash, StoredBody, TileId, bundle_path, encode_bodies, encode_entries,
+    encode_tile, leaf_hash,
 };
 
 use super::SealError;
 use super::batch::Sealed;
-use super::bundle::FULL;
 
 /// An object of the log: its key and bytes.
 pub(super) type Object = (String, Vec<u8>);
@@ -63,7 +63,7 @@ impl Growth {
         self.bodies.push(sealed.body);
         let mut objects = Vec::new();
         if !full.is_empty() {
-            objects.extend(self.bundles(index / u64::from(FULL))?);
+            objects.extend(self.bundles(index / BUNDLE)?);
             self.headers.clear();
             self.bodies.clear();
         }
@@ -75,7 +75,7 @@ impl Growth {
     pub(super) fn partials(&self) -> Result<Vec<Object>, SealError> {
         let mut objects = Vec::new();
         if !self.headers.is_empty() {
-            objects.extend(self.bundles(self.size() / u64::from(FULL))?);
+            objects.extend(self.bundles(self.size() / BUNDLE)?);
         }
         objects.extend(self.edge.partials().into_iter().map(tile));
         Ok(objects)

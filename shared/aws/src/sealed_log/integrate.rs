@@ -11,13 +11,12 @@
 
 use engine_core::audit::{Event, Header, Outcome};
 use engine_core::evidence::SETTLING_SECONDS;
-use engine_core::merkle::{Checkpoint, Edge, SignedNote, StoredBody, open_checkpoint};
+use engine_core::merkle::{BUNDLE, Checkpoint, Edge, SignedNote, StoredBody, open_checkpoint};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::batch::{self, Sealed, join};
-use super::bundle::FULL;
 use super::growth::{self, Growth};
 use super::read::{ClientAnchor, LogReader, SnapshotAnchor};
 use super::table::{MOST_WRITTEN, Moved, Newest, Reached, SequencedBatch};
@@ -221,7 +220,7 @@ impl Sealer {
         for id in Edge::tiles(size).into_iter().filter(|id| id.level > 0) {
             above.push(reader.tile(id).await?.to_vec());
         }
-        let last = if size.is_multiple_of(u64::from(FULL)) { Some(Vec::new()) } else { bundle(reader, size).await? };
+        let last = if size.is_multiple_of(BUNDLE) { Some(Vec::new()) } else { bundle(reader, size).await? };
         Ok(last.and_then(|last| Growth::resume(size, last, above)))
     }
 
@@ -230,7 +229,7 @@ impl Sealer {
         for id in Edge::tiles(size).into_iter().filter(|id| id.level > 0) {
             above.push(reader.rebuilt(id).await?);
         }
-        let first = size - size % u64::from(FULL);
+        let first = size - size % BUNDLE;
         let mut last = Vec::new();
         // The bundle may begin inside a batch.
         for batch in self.table.batches(first.saturating_sub(sequence::MOST_BATCHED as u64), size).await? {
@@ -371,14 +370,14 @@ fn so_far(log: &Growth, latest: Timestamp) -> Reached {
 
 /// The entries of the last bundle of a log of `size`; `None` where headers and bodies do not go together.
 async fn bundle(reader: &LogReader, size: u64) -> Result<Option<Vec<Sealed>>, SealError> {
-    let index = (size - 1) / u64::from(FULL);
+    let index = (size - 1) / BUNDLE;
     let (headers, bodies) = (reader.headers(index, size).await?, reader.bodies(index, size).await?);
     Ok(join(headers.to_vec(), bodies.to_vec()))
 }
 
 /// The entries of a batch from the bundles that cover it.
 async fn bundles(reader: &LogReader, batch: &SequencedBatch) -> Result<Vec<Sealed>, SealError> {
-    let full = u64::from(FULL);
+    let full = BUNDLE;
     let first = batch.start / full;
     let mut entries = Vec::new();
     for index in first..batch.end().div_ceil(full) {

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine_core::audit::{Entry, EntryId, Header};
 use engine_core::merkle::{
-    BODIES, Checkpoint, ENTRIES, Hash, KeyRegister, SignedNote, StoredBody, Subtree, TileId, bundle_path, bundle_width,
-    consistency_ranges, decode_bodies, decode_entries, decode_tile, fold, fold_row, hash_in_tile, inclusion_ranges,
-    leaf_hash, tile_of, tiling,
+    BODIES, BUNDLE, Checkpoint, ENTRIES, FULL, Hash, KeyRegister, SignedNote, StoredBody, Subtree, TileId, bundle_path,
+    bundle_width, consistency_ranges, decode_bodies, decode_entries, decode_tile, fold, fold_row, hash_in_tile,
+    inclusion_ranges, leaf_hash, tile_of, tiling,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{self, FULL, Found};
+use super::bundle::{self, Found};
 use super::cache::Recent;
 use super::names;
 use super::register::RegisterStore;
@@ -334,7 +334,7 @@ impl LogReader {
 
     /// The hashes of a tile from what is below it: the full tiles of the level below, or the headers.
     pub(super) async fn rebuilt(&self, id: TileId) -> Result<Vec<Hash>, Error> {
-        let first = id.index * u64::from(FULL);
+        let first = id.index * BUNDLE;
         let Some(below) = id.level.checked_sub(1) else {
             let headers = self.headers(id.index, first + u64::from(id.width)).await?;
             return Ok(headers.iter().map(|header| leaf_hash(header.as_bytes())).collect());
@@ -387,7 +387,7 @@ impl LogReader {
 /// The bundle of an entry, and its place in there.
 #[allow(clippy::cast_possible_truncation)] // below 256
 fn place(index: u64) -> (u64, usize) {
-    (index / u64::from(FULL), (index % u64::from(FULL)) as usize)
+    (index / BUNDLE, (index % BUNDLE) as usize)
 }
 
 /// The first `width` of them.

@@ -311,7 +311,7 @@ async fn a_name_with_a_reference_under_each_of_two_keys_is_asked_for_under_both(
     log.seal(vec![late(7)], "2026-11-22T08:00:00Z").await;
 
     let keys = [new, old];
-    let by_key = KeyResolver { actor_key: &old_actors, reference_keys: &keys };
+    let by_key = KeyResolver { actor_keys: vec![&old_actors], reference_keys: &keys };
     let whole = ExportRequest {
         from: Some(time("2026-11-22T06:15:00Z")),
         to: Some(time("2026-11-22T06:40:00Z")),
@@ -344,7 +344,7 @@ async fn a_name_with_a_reference_under_each_of_two_keys_is_asked_for_under_both(
     let (built, _) = log.export_with(&log.reader(), &LogResolver, &alpha, None, None).await.unwrap();
     assert_eq!(built.matched, 2);
     // Without the old key what it made cannot be told from an invention.
-    let resolver = KeyResolver { actor_key: &old_actors, reference_keys: &keys[..1] };
+    let resolver = KeyResolver { actor_keys: vec![&old_actors], reference_keys: &keys[..1] };
     let refused = log.export_with(&log.reader(), &resolver, &ko, None, None).await.unwrap_err();
     assert!(matches!(refused, ExportError::Inconsistent(_)), "{refused}");
 }
@@ -354,7 +354,8 @@ async fn progress_only_grows_and_ends_with_the_whole() {
     let log = Log::of(&entries(600)).await;
     let reader = log.reader();
     let keys = [reference_key()];
-    let resolver = KeyResolver { actor_key: &actor_key(), reference_keys: &keys };
+    let actor_key = actor_key();
+    let resolver = KeyResolver { actor_keys: vec![&actor_key], reference_keys: &keys };
     let mut seen: Vec<Progress> = Vec::new();
     let mut sink = engine_aws::evidence::MemorySink::default();
     let request = day(log.size().await);

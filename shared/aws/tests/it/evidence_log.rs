@@ -85,7 +85,8 @@ impl Log {
     /// The bundle of a request as the function builds it.
     pub(crate) async fn export(&self, request: &ExportRequest) -> Result<(Built, Vec<u8>), ExportError> {
         let reference_keys = [reference_key()];
-        let resolver = KeyResolver { actor_key: &actor_key(), reference_keys: &reference_keys };
+        let actor_key = actor_key();
+        let resolver = KeyResolver { actor_keys: vec![&actor_key], reference_keys: &reference_keys };
         self.export_with(&self.reader(), &resolver, request, None, Some(&self.evidence)).await
     }
 

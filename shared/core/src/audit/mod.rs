@@ -8,4 +8,4 @@ mod reference;
 pub use canonical::{CanonicalError, canonical_json, is_canonical};
 pub use entry::{Actor, ActorType, Body, Chunk, Draft, Entry, EntryId, Header, SHARDS, partition};
 pub use event::{Event, Outcome};
-pub use reference::{ActorRef, Commitment, Reference, SecretKey, SecretKeyError};
+pub use reference::{ActorRef, CLIENT_KIND, Commitment, Reference, SecretKey, SecretKeyError, TICKER_KIND};

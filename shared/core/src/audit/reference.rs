@@ -12,6 +12,11 @@ use zeroize::Zeroizing;
 
 use crate::hex;
 
+/// The kind of a client's commitment. Changing one would part what is made from what was made.
+pub const CLIENT_KIND: &str = "client";
+/// The kind of a ticker's commitment.
+pub const TICKER_KIND: &str = "ticker";
+
 /// Bytes of a commitment's salt.
 const SALT_LENGTH: usize = 16;
 /// Fewest bytes of secret text accepted as a key: 43 characters of base62 are 256 bits.

@@ -10,13 +10,11 @@ use super::documents::{EventRiskDocument, MinimumRatesDocument, RiskEvent, Stock
 use super::record::SecurityRecord;
 use super::short_stock::{Availability, ShortStockFile, ShortStockRow};
 use super::source::Source;
-use crate::audit::SecretKey;
+use crate::audit::{SecretKey, TICKER_KIND};
 use crate::{decimal, ticker::Ticker, time};
 
 /// How long a name that files no longer carry is kept.
 const CARRIED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// What a ticker's reference is a commitment to.
-const TICKER_KIND: &str = "ticker";
 
 /// Every stock that can or could lately be borrowed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

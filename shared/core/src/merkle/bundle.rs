@@ -5,6 +5,9 @@ use super::TILE_WIDTH;
 /// Largest body, in bytes, that a body bundle holds itself; a longer one is stored apart under its digest.
 pub const INLINE_BODY_LIMIT: usize = 16 * 1024;
 
+/// Longest header, in bytes, that an entry bundle holds: it has 16 bits for the length.
+pub const LONGEST_ENTRY: usize = u16::MAX as usize;
+
 /// A body as its bundle holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoredBody {

@@ -18,7 +18,8 @@ mod tile;
 mod verifier_key;
 
 pub use bundle::{
-    BundleError, INLINE_BODY_LIMIT, StoredBody, decode_bodies, decode_entries, encode_bodies, encode_entries,
+    BundleError, INLINE_BODY_LIMIT, LONGEST_ENTRY, StoredBody, decode_bodies, decode_entries, encode_bodies,
+    encode_entries,
 };
 pub use checkpoint::{Checkpoint, CheckpointError, open_checkpoint};
 pub use edge::{Edge, EdgeError};
@@ -30,7 +31,7 @@ pub use range::{RangeVerifier, range_subtrees};
 pub use register::{FIRST_ORDINAL, KeyPurpose, KeyRecord, KeyRegister, RecordError, RegisterError};
 pub use subtree::{Subtree, tiling};
 pub use tile::{
-    BODIES, ENTRIES, TILE_HEIGHT, TILE_WIDTH, TileError, TileId, bundle_path, bundle_width, decode_tile, encode_tile,
-    hash_in_tile, parse_bundle_path, tile_of,
+    BODIES, BUNDLE, ENTRIES, FULL, TILE_HEIGHT, TILE_WIDTH, TileError, TileId, bundle_path, bundle_width, decode_tile,
+    encode_tile, hash_in_tile, parse_bundle_path, tile_of,
 };
 pub use verifier_key::{VerifierKey, VerifierKeyError};

@@ -8,6 +8,10 @@ use super::{Hash, Subtree, fold_row};
 pub const TILE_HEIGHT: u8 = 8;
 /// Hashes in a full tile, and entries in a full bundle.
 pub const TILE_WIDTH: usize = 256;
+/// [`TILE_WIDTH`] as a tile's width.
+pub const FULL: u16 = 256;
+/// [`TILE_WIDTH`] as a number of indices.
+pub const BUNDLE: u64 = 256;
 /// [`bundle_path`] of headers.
 pub const ENTRIES: &str = "entries";
 /// [`bundle_path`] of bodies.
@@ -15,8 +19,6 @@ pub const BODIES: &str = "bodies";
 
 /// Levels of tiles that a tree of 64-bit size can have.
 pub(super) const LEVELS: u8 = 8;
-/// [`TILE_WIDTH`] as a tile's width.
-pub(super) const FULL: u16 = 256;
 
 /// A tile: `width` nodes of the tree's level `8 * level`, from node `256 * index` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
