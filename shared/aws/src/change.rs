@@ -6,7 +6,7 @@
 use std::fmt;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem, Update};
 use engine_core::audit::Entry;
 
 use crate::audit_log::AuditLog;
@@ -88,6 +88,14 @@ impl Change {
             .build()
             .map_err(|error| Error::corrupt("update", error))?;
         self.push(TransactWriteItem::builder().update(update).build(), lost);
+        Ok(())
+    }
+
+    /// Adds a conditional deletion.
+    pub fn delete(&mut self, table: &str, key: Item, condition: &str, lost: impl fmt::Display) -> Result<(), Error> {
+        let delete = Delete::builder().table_name(table).set_key(Some(key)).condition_expression(condition).build();
+        let delete = delete.map_err(|error| Error::corrupt("deletion", error))?;
+        self.push(TransactWriteItem::builder().delete(delete).build(), lost);
         Ok(())
     }
 

@@ -22,6 +22,7 @@ pub mod objects;
 pub mod people;
 mod read;
 pub mod records;
+pub mod rotations;
 pub mod sealed_log;
 pub mod secrets;
 pub mod terms;

@@ -11,5 +11,6 @@ pub mod merkle;
 pub mod pricing;
 pub mod pricing_line;
 pub mod quote;
+pub mod rotation;
 pub mod ticker;
 pub mod time;

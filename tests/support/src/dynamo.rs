@@ -30,6 +30,8 @@ pub mod tables {
     pub const LOG: &str = "log";
     /// Exports of evidence: `pk`.
     pub const EXPORTS: &str = "exports";
+    /// Notices, emergency rotations, what is known of credentials that are kept elsewhere: `pk`, `sk`.
+    pub const ROTATIONS: &str = "rotations";
 }
 
 /// An embedded DynamoDB; it ends with the value.
@@ -59,6 +61,7 @@ impl Dynamo {
             (tables::GUARD, false),
             (tables::LOG, true),
             (tables::EXPORTS, false),
+            (tables::ROTATIONS, true),
         ] {
             create_table(&client, name, sorted).await;
         }

@@ -64,6 +64,10 @@ permissions! {
     FactorEnrol = "factor:enrol";
     /// Search the audit log, export evidence.
     EvidenceRead = "evidence:read";
+    /// Read the rotation register, and how emergency rotations go.
+    RotationsRead = "rotations:read";
+    /// Start an emergency rotation.
+    RotationsEmergency = "rotations:emergency";
 }
 
 impl Permission {

@@ -105,6 +105,8 @@ impl Role {
                 P::AccessReviewRead,
                 P::AccessReviewDecide,
                 P::FactorEnrol,
+                P::RotationsRead,
+                P::RotationsEmergency,
             ],
             Self::Auditor => &[
                 P::ViewRates,
@@ -114,11 +116,18 @@ impl Role {
                 P::AccessReviewRead,
                 P::FactorEnrol,
                 P::EvidenceRead,
+                P::RotationsRead,
             ],
             Self::System => &[P::ViewRates, P::KeysRead, P::ClientsRead],
-            Self::Operations => {
-                &[P::ViewRates, P::KeysRead, P::ClientsRead, P::RequestsRead, P::RequestsDecide, P::FactorEnrol]
-            }
+            Self::Operations => &[
+                P::ViewRates,
+                P::KeysRead,
+                P::ClientsRead,
+                P::RequestsRead,
+                P::RequestsDecide,
+                P::FactorEnrol,
+                P::RotationsRead,
+            ],
             Self::Security => &[
                 P::KeysRead,
                 P::KeysRevoke,
@@ -134,6 +143,8 @@ impl Role {
                 P::AccessReviewRead,
                 P::AccessReviewDecide,
                 P::FactorEnrol,
+                P::RotationsRead,
+                P::RotationsEmergency,
             ],
         }
     }

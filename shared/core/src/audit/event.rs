@@ -60,6 +60,8 @@ events! {
     ApiKeyFreeze = "api_key.freeze";
     /// A frozen key was let go on.
     ApiKeyUnfreeze = "api_key.unfreeze";
+    /// An API key came to its end.
+    ApiKeyExpire = "api_key.expire";
     /// An account for a person was asked for.
     PrincipalRequest = "principal.request";
     /// An account for a person was approved by all who must.
@@ -76,6 +78,8 @@ events! {
     PrincipalElevationRequest = "principal.elevation.request";
     /// Roles for a time were granted.
     PrincipalElevationGrant = "principal.elevation.grant";
+    /// Roles for a time came to their end.
+    PrincipalElevationEnd = "principal.elevation.end";
     /// A new second factor was asked for.
     PrincipalReEnrolmentRequest = "principal.re_enrolment.request";
     /// A new second factor was allowed.
@@ -96,6 +100,12 @@ events! {
     ServiceAccountCreate = "service_account.create";
     /// A service account was disabled.
     ServiceAccountDisable = "service_account.disable";
+    /// A service account's next credential was made valid beside the current one.
+    ServiceAccountCredentialStage = "service_account.credential.stage";
+    /// A service account's next credential took the place of the current one, which ended.
+    ServiceAccountCredentialRotate = "service_account.credential.rotate";
+    /// A service account's credentials ended at once.
+    ServiceAccountCredentialRevoke = "service_account.credential.revoke";
     /// A service account was reviewed.
     ServiceAccountReview = "service_account.review";
     /// A role definition was reviewed.
@@ -136,6 +146,14 @@ events! {
     KeyRegister = "key.register";
     /// The retention of a log group was set back to the policy.
     RetentionRepair = "retention.repair";
+    /// A secret of the stack itself has a new version.
+    SecretRotate = "secret.rotate";
+    /// A credential, or a review, was found due or overdue, and who must act was told.
+    CredentialDue = "credential.due";
+    /// An emergency rotation was asked for.
+    RotationRequest = "rotation.request";
+    /// An emergency rotation came to its end.
+    RotationComplete = "rotation.complete";
 }
 
 impl fmt::Display for Event {

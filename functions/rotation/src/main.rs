@@ -1,0 +1,3 @@
+//! Wires the function to Lambda.
+
+fn main() {}
