@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_core::access::{ClientId, KeyHash, KeyId, KeyRecord, KeyState, Permission, TickerScope, Tier};
 use engine_core::audit::{ActorRef, Reference};
+use engine_core::rotation::KeyLife;
 use engine_core::ticker::Ticker;
 use jiff::Timestamp;
 
@@ -68,6 +69,8 @@ pub struct Offer {
     pub successor_id: Option<KeyId>,
     /// Claims of this offer so far.
     pub claims: u32,
+    /// Why it was offered.
+    pub reason: Option<String>,
 }
 
 /// A key's part in rotations: as a predecessor, as a successor, or as both.
@@ -96,6 +99,10 @@ pub struct KeyDetails {
     pub rotation: Rotation,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// Who made it: an account, or the client that claimed it.
+    pub issued_by: Option<String>,
+    /// Why it was made.
+    pub issued_because: Option<String>,
     /// Counts what was done to it, from 1. Use does not count.
     pub version: u64,
 }
@@ -110,11 +117,33 @@ pub(crate) struct Held {
     pub(crate) claim_code_hash: Option<KeyHash>,
 }
 
+impl KeyDetails {
+    /// What time makes of the key depends on this.
+    #[must_use]
+    pub fn life(&self) -> KeyLife {
+        KeyLife {
+            state: self.record.state,
+            created_at: self.record.created_at,
+            expires_at: self.record.expires_at,
+            last_used_at: self.used.last_used_at,
+            offered: self.rotation.offer.is_some(),
+        }
+    }
+}
+
 impl Held {
     /// A key that was just made.
-    pub(crate) fn new(record: KeyRecord) -> Self {
+    pub(crate) fn new(record: KeyRecord, issued_by: &str, issued_because: String) -> Self {
         let used = KeyUse { tat: 0, seq: 0, last_used_at: None };
-        let details = KeyDetails { record, used, rotation: Rotation::default(), revoked_at: None, version: 1 };
+        let details = KeyDetails {
+            record,
+            used,
+            rotation: Rotation::default(),
+            revoked_at: None,
+            issued_by: Some(issued_by.to_owned()),
+            issued_because: Some(issued_because),
+            version: 1,
+        };
         Self { details, freeze_hash: None, claim_code_hash: None }
     }
 
@@ -136,10 +165,27 @@ impl Held {
     }
 }
 
+/// Parts of the index `due` (partition `due_shard`, sort key `due_at`), so that no sweep reads through one partition alone.
+pub const DUE_SHARDS: u8 = 16;
+const DUE_SHARD: &str = "due_shard";
+const DUE_AT: &str = "due_at";
+/// The index, which holds the keys that have not ended.
+pub(crate) const DUE_INDEX: &str = "due";
+
+/// The name of a part of the index.
+pub(crate) fn due_shard(shard: u8) -> AttributeValue {
+    s(format!("{:02}", shard % DUE_SHARDS))
+}
+
+/// The part of the index that a key is in. Ids are random.
+fn shard_of(id: &KeyId) -> u8 {
+    id.as_str().bytes().fold(0u8, u8::wrapping_add) % DUE_SHARDS
+}
+
 /// What is said about a key, each with the name of its attribute and of its placeholder. `None` where nothing is said.
-fn said(held: &Held) -> [(&'static str, &'static str, Option<AttributeValue>); 15] {
+fn said(held: &Held) -> [(&'static str, &'static str, Option<AttributeValue>); 18] {
     let KeyDetails { record, rotation, revoked_at, version, .. } = &held.details;
-    let offer = rotation.offer.as_ref();
+    let (offer, due_at) = (rotation.offer.as_ref(), held.details.life().due_at());
     let at = |time: Option<Timestamp>| time.map(|time| n(time.as_millisecond()));
     let id = |id: Option<&KeyId>| id.map(|id| s(id.as_str()));
     let hash = |hash: Option<KeyHash>| hash.map(|hash| binary(&hash));
@@ -159,6 +205,9 @@ fn said(held: &Held) -> [(&'static str, &'static str, Option<AttributeValue>); 1
         ("claimed_at", ":claimed_at", at(rotation.claimed_at)),
         ("confirmed_at", ":confirmed_at", at(rotation.confirmed_at)),
         ("freeze_hash", ":freeze_hash", hash(held.freeze_hash)),
+        ("offer_reason", ":offer_reason", offer.and_then(|offer| offer.reason.as_deref()).map(s)),
+        (DUE_SHARD, ":due_shard", due_at.map(|_| due_shard(shard_of(&record.id)))),
+        (DUE_AT, ":due_at", at(due_at)),
     ]
 }
 
@@ -177,6 +226,8 @@ pub(crate) fn write(held: &Held) -> Item {
         ("tat".into(), n(held.details.used.tat)),
         ("seq".into(), n(held.details.used.seq)),
     ]);
+    let issued = [("issued_by", &held.details.issued_by), ("issued_because", &held.details.issued_because)];
+    item.extend(issued.into_iter().filter_map(|(name, value)| Some((name.to_owned(), s(value.as_ref()?)))));
     item.extend(said(held).into_iter().filter_map(|(name, _, value)| Some((name.to_owned(), value?))));
     let permissions = record.permissions.iter().map(|permission| permission.as_str().to_owned()).collect();
     item.insert("permissions".into(), AttributeValue::Ss(permissions));
@@ -188,11 +239,41 @@ pub(crate) fn write(held: &Held) -> Item {
 
 /// Adds the change from one version of a key to the next, lost where it is no longer as it was read.
 pub(crate) fn update(change: &mut Change, table: &str, read: &Held, next: &Held) -> Result<(), Error> {
+    update_where(change, table, read, next, AS_READ.to_owned(), Vec::new())
+}
+
+/// The same, lost as well where the key was used since it was read.
+pub(crate) fn update_unused(change: &mut Change, table: &str, read: &Held, next: &Held) -> Result<(), Error> {
+    let (unused, values) = match read.details.used.last_used_at {
+        Some(used) => ("last_used_at = :used", vec![(":used", n(used.as_millisecond()))]),
+        None => ("attribute_not_exists(last_used_at)", Vec::new()),
+    };
+    update_where(change, table, read, next, format!("{AS_READ} AND {unused}"), values)
+}
+
+/// The condition that a key is as it was read, but for its use.
+pub(crate) const AS_READ: &str = "version = :read AND key_state = :from";
+
+/// What [`AS_READ`] compares with.
+pub(crate) fn as_read(read: &Held) -> [(&'static str, AttributeValue); 2] {
+    [(":read", n(read.details.version)), (":from", s(read.details.record.state.as_str()))]
+}
+
+fn update_where(
+    change: &mut Change,
+    table: &str,
+    read: &Held,
+    next: &Held,
+    condition: String,
+    more: Vec<(&'static str, AttributeValue)>,
+) -> Result<(), Error> {
     let (mut set, mut remove) = (Vec::new(), Vec::new());
-    let mut values = vec![(":read", n(read.details.version)), (":from", s(read.details.record.state.as_str()))];
+    let mut values = more;
+    values.extend(as_read(read));
     for ((name, placeholder, value), (_, _, before)) in said(next).into_iter().zip(said(read)) {
         match value {
-            Some(value) if Some(&value) != before.as_ref() => {
+            // The index may lag behind the key's use, so what it says is not known from what was read.
+            Some(value) if Some(&value) != before.as_ref() || [DUE_SHARD, DUE_AT].contains(&name) => {
                 set.push(format!("{name} = {placeholder}"));
                 values.push((placeholder, value));
             }
@@ -208,7 +289,7 @@ pub(crate) fn update(change: &mut Change, table: &str, read: &Held, next: &Held)
     let id = read.id();
     let key = Item::from([("pk".into(), s(id.as_str()))]);
     let lost = format_args!("key {id} was changed meanwhile: try again");
-    change.update(table, key, &expression, "version = :read AND key_state = :from", values, lost)
+    change.update(table, key, &expression, &condition, values, lost)
 }
 
 pub(crate) fn read(item: &Item) -> Result<KeyRecord, Error> {
@@ -239,6 +320,7 @@ pub(crate) fn read_use(item: &Item) -> Result<KeyUse, Error> {
 
 pub(crate) fn read_held(item: &Item) -> Result<Held, Error> {
     let id = |item: &Item, name| parsed(item, name, KeyId::parse);
+    let text = |item: &Item, name| string(item, name).map(str::to_owned);
     let offer = |item: &Item, _| {
         Ok(Offer {
             offered_at: time(item, "offered_at")?,
@@ -247,6 +329,7 @@ pub(crate) fn read_held(item: &Item) -> Result<Held, Error> {
                 .ok_or_else(|| absent("successor_state"))?,
             successor_id: if_there(item, "successor_id", id)?,
             claims: number(item, "offer_claims")?,
+            reason: if_there(item, "offer_reason", text)?,
         })
     };
     let rotation = Rotation {
@@ -261,6 +344,8 @@ pub(crate) fn read_held(item: &Item) -> Result<Held, Error> {
         used: read_use(item)?,
         rotation,
         revoked_at: if_there(item, "revoked_at", time)?,
+        issued_by: if_there(item, "issued_by", text)?,
+        issued_because: if_there(item, "issued_because", text)?,
         version: number(item, "version")?,
     };
     Ok(Held {

@@ -4,7 +4,10 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
 use dynoxide::Database;
 use tokio::task::JoinHandle;
 
@@ -107,14 +110,34 @@ async fn create_table(client: &Client, name: &str, sorted: bool) {
     let mut table = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     let keys = if sorted { vec![("pk", KeyType::Hash), ("sk", KeyType::Range)] } else { vec![("pk", KeyType::Hash)] };
     for (attribute, kind) in keys {
-        let definition = AttributeDefinition::builder()
-            .attribute_name(attribute)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .expect("a complete definition");
-        let element =
-            KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build().expect("a complete element");
-        table = table.attribute_definitions(definition).key_schema(element);
+        table =
+            table.attribute_definitions(definition(attribute, ScalarAttributeType::S)).key_schema(key(attribute, kind));
+    }
+    if name == tables::KEYS {
+        table = table
+            .attribute_definitions(definition("due_shard", ScalarAttributeType::S))
+            .attribute_definitions(definition("due_at", ScalarAttributeType::N))
+            .global_secondary_indexes(due());
     }
     table.send().await.expect("a new table");
+}
+
+/// The index of keys by when something is due for them.
+fn due() -> GlobalSecondaryIndex {
+    GlobalSecondaryIndex::builder()
+        .index_name("due")
+        .key_schema(key("due_shard", KeyType::Hash))
+        .key_schema(key("due_at", KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
+        .build()
+        .expect("a complete index")
+}
+
+fn definition(attribute: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    let definition = AttributeDefinition::builder().attribute_name(attribute).attribute_type(kind);
+    definition.build().expect("a complete definition")
+}
+
+fn key(attribute: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(attribute).key_type(kind).build().expect("a complete element")
 }

@@ -90,7 +90,7 @@ impl Directory {
         }
 
         let api_key = generate(environment)?;
-        let mut successor = Held::new(KeyRecord {
+        let record = KeyRecord {
             id: api_key.id().clone(),
             hash: api_key.hash(),
             state: KeyState::Claimed,
@@ -98,7 +98,12 @@ impl Directory {
             expires_at: in_days(now, offer.expiry_days),
             terms_version: client.terms_version,
             ..old.clone()
-        });
+        };
+        let because = match &offer.reason {
+            Some(reason) => format!("successor of {id}: {reason}"),
+            None => format!("successor of {id}"),
+        };
+        let mut successor = Held::new(record, old.client_id.as_str(), because);
         let secret = Zeroizing::new(random_bytes()?);
         let freeze_code = OneTimeCode::generate(CodeKind::Freeze, environment, successor.id().clone(), &secret);
         let freeze_code = freeze_code.map_err(unfit_environment)?;

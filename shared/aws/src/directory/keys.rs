@@ -37,7 +37,7 @@ impl Directory {
         let client = self.client(&wanted.client_id).await?;
         let api_key = generate(&new.environment)?;
         let days = u32::try_from(new.expiry_days).unwrap_or(u32::MAX);
-        let held = Held::new(KeyRecord {
+        let record = KeyRecord {
             id: api_key.id().clone(),
             hash: api_key.hash(),
             client_id: wanted.client_id,
@@ -50,7 +50,8 @@ impl Directory {
             actor_ref: client.actor_ref.clone(),
             client_ref: client.client_ref.clone(),
             terms_version: client.terms_version,
-        });
+        };
+        let held = Held::new(record, &author.actor.id, "created".to_owned());
         let mut change = Change::default();
         self.add_key(&mut change, &client, &held, None, now).await?;
         let act = act(Event::ApiKeyCreate, &held, describe(&held.details.record));

@@ -8,11 +8,13 @@ mod client_item;
 mod clients;
 mod contact_item;
 mod contacts;
+mod emergency;
 mod keys;
 mod listing;
 mod new_key;
 mod possession;
 mod rotation;
+mod sweep;
 
 use std::collections::HashMap;
 
@@ -33,13 +35,15 @@ pub use client_item::{ClientRecord, ClientStatus};
 pub use clients::{NewClient, Proposal};
 pub use contact_item::{Contact, ContactState};
 pub use contacts::{AddedContact, CODE_LIFE, NewContact, RemovedContact};
+pub use emergency::{KeysEnded, KeysOffered, Occasion};
 pub use keys::IssuedKey;
 pub use listing::{KeyPosition, KeyQuery, Page};
 pub use new_key::{MAX_EXPIRY_DAYS, NewKey};
 pub use possession::{Origin, PossessionError};
 pub use rotation::{ClaimCode, Offered};
+pub use sweep::{DuePosition, Swept};
 
-pub use crate::key_item::{KeyDetails, Offer, Rotation, SuccessorState};
+pub use crate::key_item::{DUE_SHARDS, KeyDetails, Offer, Rotation, SuccessorState};
 
 /// Keys a client may hold: revoking them all fits one transaction.
 pub const MAX_KEYS_PER_CLIENT: usize = 40;

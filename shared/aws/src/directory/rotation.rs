@@ -21,7 +21,6 @@ use crate::key_item::{self, Held, KeyDetails, Offer, SuccessorState};
 const OVERLAP_DAYS: (u32, u32) = (1, 14);
 /// How long a claim code is good.
 const CLAIM_CODE_LIFE: SignedDuration = SignedDuration::from_hours(24);
-const MILLIS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// A key that has ended, and the code that claims its successor.
 pub struct Offered {
@@ -67,7 +66,7 @@ impl Directory {
                 return Err(Error::Conflict(format!("a successor of key {key_id} is offered already")).into());
             }
         }
-        next.details.rotation.offer = Some(offer(&held, now));
+        next.details.rotation.offer = Some(offer(&held, reason, now));
         next.details.record.expires_at = held.details.record.expires_at.min(in_days(now, overlap));
         let mut change = Change::default();
         key_item::update(&mut change, &self.tables.keys, &held, &next)?;
@@ -103,7 +102,7 @@ impl Directory {
             return Err(succeeded(key_id));
         }
         next.details.revoked_at = Some(now);
-        next.details.rotation.offer = Some(offer(&held, now));
+        next.details.rotation.offer = Some(offer(&held, reason, now));
         let claim_code = code_of.map(|environment| give_claim_code(&mut next, environment, now)).transpose()?;
         let mut change = Change::default();
         key_item::update(&mut change, &self.tables.keys, &held, &next)?;
@@ -147,14 +146,22 @@ impl Directory {
 }
 
 /// An offer to the holder of that key: a successor that lives as long as the key was made to live.
-fn offer(held: &Held, now: Timestamp) -> Offer {
+pub(super) fn offer(held: &Held, reason: &str, now: Timestamp) -> Offer {
+    offer_for(made_for(held), reason, now)
+}
+
+/// An offer of a successor that lives so many days.
+pub(super) fn offer_for(expiry_days: u32, reason: &str, now: Timestamp) -> Offer {
+    let reason = Some(reason.to_owned());
+    Offer { offered_at: now, expiry_days, state: SuccessorState::Offered, successor_id: None, claims: 0, reason }
+}
+
+/// Days that a key was made to live, or that its successor was offered for.
+pub(super) fn made_for(held: &Held) -> u32 {
     let record = &held.details.record;
-    let made_for = || {
-        let millis = record.expires_at.as_millisecond() - record.created_at.as_millisecond();
-        u32::try_from(millis / MILLIS_A_DAY).unwrap_or(0).max(1)
-    };
-    let expiry_days = held.details.rotation.offer.as_ref().map_or_else(made_for, |offer| offer.expiry_days);
-    Offer { offered_at: now, expiry_days, state: SuccessorState::Offered, successor_id: None, claims: 0 }
+    let days = record.expires_at.duration_since(record.created_at).as_hours() / 24;
+    let offered = held.details.rotation.offer.as_ref().map(|offer| offer.expiry_days);
+    offered.unwrap_or_else(|| u32::try_from(days).unwrap_or(0).max(1))
 }
 
 fn give_claim_code(next: &mut Held, environment: &str, now: Timestamp) -> Result<ClaimCode, Error> {

@@ -32,7 +32,7 @@ impl TickerScope {
     }
 }
 
-/// A key's state. Expiry is a time, not a state: nothing has to run for a key to end.
+/// A key's state. Nothing has to run for a key to end: past its end it is refused, whether [`KeyState::Expired`] is noted or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyState {
     /// A successor whose secret was handed out and whose receipt is not confirmed: it can confirm, and nothing else.
@@ -41,6 +41,8 @@ pub enum KeyState {
     Active,
     /// Held by the client's contact, who did not recognise its claim. An administrator decides.
     Frozen,
+    /// Came to its end by itself, and that is recorded.
+    Expired,
     /// Ended before its time. Final.
     Revoked,
 }
@@ -56,6 +58,8 @@ pub enum KeyAction {
     Freeze,
     /// An administrator lets it go on, once its receipt is confirmed again.
     Unfreeze,
+    /// Its end has come, and is recorded.
+    Expire,
     /// It ends at once, and a successor is offered.
     EmergencyRotate,
     /// It ends at once.
@@ -74,7 +78,7 @@ pub struct IllegalTransition {
 
 impl KeyState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Claimed, Self::Active, Self::Frozen, Self::Revoked];
+    pub const ALL: [Self; 5] = [Self::Claimed, Self::Active, Self::Frozen, Self::Expired, Self::Revoked];
 
     /// The state's name in the key's item.
     #[must_use]
@@ -83,6 +87,7 @@ impl KeyState {
             Self::Claimed => "CLAIMED",
             Self::Active => "ACTIVE",
             Self::Frozen => "FROZEN",
+            Self::Expired => "EXPIRED",
             Self::Revoked => "REVOKED",
         }
     }
@@ -101,8 +106,9 @@ impl KeyState {
             // Whoever holds it must say so again.
             (Self::Frozen, A::Unfreeze) => Ok(Self::Claimed),
             (Self::Claimed | Self::Active, A::Freeze) => Ok(Self::Frozen),
+            (Self::Claimed | Self::Active | Self::Frozen, A::Expire) => Ok(Self::Expired),
             (Self::Active | Self::Frozen, A::EmergencyRotate)
-            | (Self::Claimed | Self::Active | Self::Frozen, A::Revoke) => Ok(Self::Revoked),
+            | (Self::Claimed | Self::Active | Self::Frozen | Self::Expired, A::Revoke) => Ok(Self::Revoked),
             (state, action) => Err(IllegalTransition { state, action }),
         }
     }
@@ -116,8 +122,15 @@ impl fmt::Display for KeyState {
 
 impl KeyAction {
     /// Every action.
-    pub const ALL: [Self; 6] =
-        [Self::Confirm, Self::Rotate, Self::Freeze, Self::Unfreeze, Self::EmergencyRotate, Self::Revoke];
+    pub const ALL: [Self; 7] = [
+        Self::Confirm,
+        Self::Rotate,
+        Self::Freeze,
+        Self::Unfreeze,
+        Self::Expire,
+        Self::EmergencyRotate,
+        Self::Revoke,
+    ];
 }
 
 impl fmt::Display for KeyAction {
@@ -127,6 +140,7 @@ impl fmt::Display for KeyAction {
             Self::Rotate => "rotated",
             Self::Freeze => "frozen",
             Self::Unfreeze => "unfrozen",
+            Self::Expire => "expired",
             Self::EmergencyRotate => "rotated at once",
             Self::Revoke => "revoked",
         })
@@ -184,6 +198,7 @@ impl KeyRecord {
             KeyState::Active => Ok(()),
             KeyState::Claimed => Err(Refusal::NotConfirmed),
             KeyState::Frozen => Err(Refusal::Frozen),
+            KeyState::Expired => Err(Refusal::Expired),
             KeyState::Revoked => Err(Refusal::Revoked),
         }
     }
@@ -194,7 +209,7 @@ impl KeyRecord {
             Err(Refusal::NotAuthenticated)
         } else if self.state == KeyState::Revoked {
             Err(Refusal::Revoked)
-        } else if self.expires_at <= now {
+        } else if self.state == KeyState::Expired || self.expires_at <= now {
             Err(Refusal::Expired)
         } else {
             Ok(self.state)
@@ -207,8 +222,12 @@ mod tests {
     use super::*;
 
     /// The whole table. What is not here is refused.
-    const LEGAL: [(KeyState, KeyAction, KeyState); 10] = [
+    const LEGAL: [(KeyState, KeyAction, KeyState); 14] = [
         (KeyState::Claimed, KeyAction::Confirm, KeyState::Active),
+        (KeyState::Claimed, KeyAction::Expire, KeyState::Expired),
+        (KeyState::Active, KeyAction::Expire, KeyState::Expired),
+        (KeyState::Frozen, KeyAction::Expire, KeyState::Expired),
+        (KeyState::Expired, KeyAction::Revoke, KeyState::Revoked),
         (KeyState::Claimed, KeyAction::Freeze, KeyState::Frozen),
         (KeyState::Claimed, KeyAction::Revoke, KeyState::Revoked),
         (KeyState::Active, KeyAction::Rotate, KeyState::Active),
