@@ -36,7 +36,7 @@ pub(crate) async fn answer(
     actor: &OnceLock<ActorRef>,
 ) -> Result<Reply, Refusal> {
     let form = read_form(request)?;
-    let held = authenticate(app, context, &presented(request, &form)?).await?;
+    let Authenticated { held, by_current } = authenticate(app, context, &presented(request, &form)?).await?;
     // A call has one caller, so a second note could only repeat the first.
     let _ = actor.set(held.value.actor_ref.clone());
     let author = author(&held.value, context);
@@ -50,7 +50,10 @@ pub(crate) async fn answer(
     let name = held.value.name.as_str();
     let claimed = Claimed { issuer: OUR_ISSUER, subject: name, role: Role::System.as_str(), scopes: &scopes };
     let token = issue::issue(app, claimed, &author, &context.resource, context.now).await?;
-    touch(app, &held.value.name, context).await;
+    // A rotation tries the next credential itself: that an account rotates does not keep it from being idle.
+    if by_current {
+        touch(app, &held.value.name, context).await;
+    }
     Ok(Reply::ok(&issue::answer(&token, &scopes))?)
 }
 
@@ -89,13 +92,20 @@ fn read_form(request: &Request) -> Result<Form, Refusal> {
     form.ok_or_else(|| bad("The body is not a well-formed form, or has a parameter twice."))
 }
 
+/// An account that has proved to be who it says.
+struct Authenticated {
+    held: ServiceAccountHeld,
+    /// Whether it did so by its current secret, and not by the one that rotation is about to move to.
+    by_current: bool,
+}
+
 /// The account whose secret it is: current or pending, of an account that is active and not idle. Whatever else it is, the
 /// answer is the same, and only who proves to be the account is named in the record.
 async fn authenticate(
     app: &TokenIssuer,
     context: &RequestContext,
     presented: &Presented,
-) -> Result<ServiceAccountHeld, Refusal> {
+) -> Result<Authenticated, Refusal> {
     let name = ServiceAccountName::parse(&presented.id);
     let name = name.map_err(|_| Refusal::client("not the name of a service account", None))?;
     let against =
@@ -105,11 +115,12 @@ async fn authenticate(
     let secret = secret.map_err(|_| refused("not a client secret of this environment"))?;
     let held = app.people.service_account(&name).await?.ok_or_else(|| refused("no such service account"))?;
     let actor_ref = held.value.actor_ref.clone();
-    if !held.hashes.admit(&secret.hash()) {
+    let hash = secret.hash();
+    if !held.hashes.admit(&hash) {
         return Err(Refusal::client("wrong client secret", Some(against(Some(actor_ref)))));
     }
     if held.value.usable_at(held.last_used_at, context.now) {
-        return Ok(held);
+        return Ok(Authenticated { by_current: held.hashes.is_current(&hash), held });
     }
     Err(Refusal::known(held.value, "the service account is disabled or idle", against(Some(actor_ref))))
 }

@@ -98,6 +98,18 @@ impl Rig {
         put.send().await.unwrap();
     }
 
+    /// Takes the hashes of the account's secrets away.
+    pub(crate) async fn revoke(&self) {
+        let revoked = self
+            .client()
+            .update_item()
+            .table_name(tables::PEOPLE)
+            .key("pk", AttributeValue::S("service_accounts".into()))
+            .key("sk", AttributeValue::S(ACCOUNT.into()))
+            .update_expression("REMOVE current_hash, pending_hash");
+        revoked.send().await.unwrap();
+    }
+
     /// Leaves the account a record that cannot be read.
     pub(crate) async fn tear_account(&self) {
         let torn = self

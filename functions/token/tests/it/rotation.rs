@@ -25,3 +25,25 @@ async fn one_account_s_secret_is_no_other_s() {
     rig.call(&Call::basic("svc-other-job", &rig.secret)).await.error(401, "invalid_client");
     rig.call(&Call::basic(ACCOUNT, &other)).await.error(401, "invalid_client");
 }
+
+#[tokio::test]
+async fn a_pending_secret_is_no_use_of_the_account() {
+    let rig = Rig::start().await;
+    let (current, pending) = (new_secret("test"), new_secret("test"));
+    rig.put_account(&account(ACCOUNT), &current, Some(&pending)).await;
+    rig.call(&Call::basic(ACCOUNT, &pending)).await.token();
+    assert_eq!(rig.last_used_at().await, None);
+    rig.call(&Call::basic(ACCOUNT, &current)).await.token();
+    assert_eq!(rig.last_used_at().await, Some(rig.now()));
+}
+
+#[tokio::test]
+async fn a_revoked_secret_is_refused_and_so_is_whatever_was_pending() {
+    let rig = Rig::start().await;
+    let pending = new_secret("test");
+    rig.put_account(&account(ACCOUNT), &rig.secret, Some(&pending)).await;
+    rig.revoke().await;
+    for secret in [&rig.secret, &pending] {
+        rig.call(&Call::basic(ACCOUNT, secret)).await.error(401, "invalid_client");
+    }
+}

@@ -5,11 +5,12 @@ use engine_core::audit::Event;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, json};
 
-use super::table::{self, PERSONS};
+use super::table::{self, Listing, PERSONS};
 use super::{Factor, People, PeopleError, Person, Ticket, Versioned, act, facts};
 use crate::Error;
 use crate::author::Author;
 use crate::change::{Change, Prepared};
+use crate::directory::Page;
 
 /// How long an enrolment ticket is good.
 pub const TICKET_LIFE: SignedDuration = SignedDuration::from_hours(72);
@@ -29,6 +30,13 @@ impl People {
         let item = self.item(PERSONS, id.as_str()).await?;
         let nobody = || Ok(Versioned { value: Person::new(id.clone()), version: 0 });
         item.map_or_else(nobody, |item| table::read(&item))
+    }
+
+    /// A page of at most `limit` (1 to 100) people by id, after that one: all who ever had an account.
+    pub async fn persons(&self, limit: usize, after: Option<&str>) -> Result<Page<Versioned<Person>, String>, Error> {
+        let listing = Listing { partition: PERSONS, after, descending: false, filter: None, limit };
+        let page = self.page(&listing).await?;
+        Ok(Page { items: page.items.iter().map(table::read).collect::<Result<_, _>>()?, next: page.next })
     }
 
     /// Hands out a second factor, sealed, which works once it is proved. A ticket is used up; the factor before works until

@@ -7,12 +7,14 @@
 
 mod administrators;
 mod carried_out;
+mod credentials;
 mod factors;
 mod person;
 mod principals;
 mod requests;
 mod reviews;
 mod service_accounts;
+mod sweep;
 mod table;
 
 use aws_sdk_dynamodb::Client;
@@ -26,12 +28,13 @@ use crate::audit_log::AuditLog;
 use crate::author::{Act, Author};
 
 pub use carried_out::Carried;
+pub use credentials::NextCredential;
 pub use factors::{Proof, TICKET_LIFE};
 pub use person::{Factor, FactorState, Person, Ticket};
 pub use principals::{Account, NewPrincipal, Onboarding};
 pub use requests::{Approver, Judged, NewRequest};
 pub use reviews::{AccessRow, RoleReview};
-pub use service_accounts::{NewServiceAccount, Reservation, ServiceAccountHeld};
+pub use service_accounts::{NewServiceAccount, Reservation, Rotated, ServiceAccountHeld};
 
 /// Reads and changes people, service accounts and what others must agree to.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use crate::Error;
 use crate::author::Author;
 use crate::change::{Change, Prepared};
 use crate::directory::Page;
-use crate::item::{Item, absent, n, s, time};
+use crate::item::{Item, absent, n, s, string, time};
 
 /// How long a name is reserved, in milliseconds.
 const RESERVED_MS: i64 = 120_000;
@@ -44,6 +44,19 @@ pub struct ServiceAccountHeld {
     pub hashes: CredentialHashes,
     /// When it last got a token, to the hour.
     pub last_used_at: Option<Timestamp>,
+    /// How it came by its current credential; nothing where that was not noted at its creation.
+    pub rotated: Option<Rotated>,
+}
+
+/// How a service account came by its current credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotated {
+    /// When.
+    pub at: Timestamp,
+    /// By whom: the actor's id.
+    pub by: String,
+    /// Why.
+    pub because: String,
 }
 
 /// A service account as asked for.
@@ -169,7 +182,12 @@ impl People {
         let name = &account.name;
         let mut change = Change::default();
         let mut item = table::item(SERVICE_ACCOUNTS, name.as_str(), &account, 1)?;
-        item.insert("current_hash".into(), AttributeValue::B(Blob::new(hash.as_bytes())));
+        item.extend([
+            ("current_hash".to_owned(), AttributeValue::B(Blob::new(hash.as_bytes()))),
+            ("rotated_at".to_owned(), n(now.as_millisecond())),
+            ("rotated_by".to_owned(), s(&author.actor.id)),
+            ("rotated_because".to_owned(), s("created")),
+        ]);
         self.put(&mut change, item, 0, &format!("service account {name}"))?;
         self.keep(&mut change, reservation)?;
         self.decided(&mut change, judged, author).await?;
@@ -219,7 +237,7 @@ impl People {
         Ok(prepared)
     }
 
-    async fn active_service_account(&self, name: &ServiceAccountName) -> Result<ServiceAccountHeld, Error> {
+    pub(super) async fn active_service_account(&self, name: &ServiceAccountName) -> Result<ServiceAccountHeld, Error> {
         let held = self.service_account(name).await?;
         let held = held.ok_or_else(|| Error::NotFound(format!("service account {name}")))?;
         match held.value.state {
@@ -270,7 +288,7 @@ fn asked_for(request: &AccessRequest, actor_key: &SecretKey, now: Timestamp) -> 
     })
 }
 
-fn describe(account: &ServiceAccount, version: u64) -> Map<String, Value> {
+pub(super) fn describe(account: &ServiceAccount, version: u64) -> Map<String, Value> {
     facts([
         ("name", json!(account.name)),
         ("owner", json!(account.owner)),
@@ -279,18 +297,27 @@ fn describe(account: &ServiceAccount, version: u64) -> Map<String, Value> {
     ])
 }
 
-fn resource(name: &ServiceAccountName) -> String {
+pub(super) fn resource(name: &ServiceAccountName) -> String {
     format!("service_account:{name}")
 }
 
 fn read(item: &Item) -> Result<ServiceAccountHeld, Error> {
     let Versioned { value, version } = table::read(item)?;
-    let pending = item.contains_key("pending_hash").then(|| hash(item, "pending_hash")).transpose()?;
+    let hash = |name| item.contains_key(name).then(|| hash(item, name)).transpose();
     Ok(ServiceAccountHeld {
         value,
         version,
-        hashes: CredentialHashes { current: hash(item, "current_hash")?, pending },
+        hashes: CredentialHashes { current: hash("current_hash")?, pending: hash("pending_hash")? },
         last_used_at: item.contains_key("last_used_at").then(|| time(item, "last_used_at")).transpose()?,
+        rotated: item.contains_key("rotated_at").then(|| rotated(item)).transpose()?,
+    })
+}
+
+fn rotated(item: &Item) -> Result<Rotated, Error> {
+    Ok(Rotated {
+        at: time(item, "rotated_at")?,
+        by: string(item, "rotated_by")?.to_owned(),
+        because: string(item, "rotated_because")?.to_owned(),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::people::{Staff, author, conflict, party, person_id};
 
 const NAME: &str = "svc-risk-batch";
 
-fn name() -> ServiceAccountName {
+pub(crate) fn name() -> ServiceAccountName {
     ServiceAccountName::parse(NAME).unwrap()
 }
 
@@ -28,6 +28,12 @@ fn new(scopes: &[&str]) -> NewServiceAccount {
 fn hash(byte: u8) -> KeyHash {
     let id = KeyId::from_random([byte; 9]);
     OneTimeCode::generate(CodeKind::ServiceAccount, "test", id, &[byte; 32]).unwrap().hash()
+}
+
+/// An account with that credential.
+pub(crate) async fn create(staff: &Staff, hash: &KeyHash) {
+    let asked = staff.ask_for_service(&new(&["rates:view"])).await.unwrap();
+    staff.create_service(&asked, hash).await.unwrap();
 }
 
 impl Staff {

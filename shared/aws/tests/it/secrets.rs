@@ -1,7 +1,7 @@
 //! Secrets, read and written.
 
 use engine_aws::Error;
-use engine_aws::secrets::SecretStore;
+use engine_aws::secrets::{Replica, SecretStore};
 use engine_test_support::secrets_manager::SecretsManager;
 
 const NAME: &str = "stack/service-accounts/svc-reports-reader";
@@ -31,6 +31,22 @@ async fn a_versioned_key_is_read_and_what_is_none_is_never_quoted() {
     let error = store.versioned_key("none").await.err().unwrap();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     assert!(!format!("{error} {error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_secret_is_made_in_the_second_region_too_where_there_is_one() {
+    let manager = SecretsManager::new();
+    let (region, key_arn) = ("us-west-2".to_owned(), "arn:aws:kms:us-west-2:123456789012:key/1".to_owned());
+    for replica in [None, Some(Replica { region: region.clone(), key_arn: key_arn.clone() })] {
+        let name = if replica.is_some() { "replicated" } else { "alone" };
+        let store = SecretStore::new(manager.client()).with_replica(replica.clone());
+        store.create_or_replace(name, Some("alias/secrets"), "Reads reports", "value", &[]).await.unwrap();
+        let described = manager.client().describe_secret().secret_id(name).send().await.unwrap();
+        let replicas = described.replication_status().iter();
+        let replicas: Vec<_> = replicas.map(|found| (found.region().unwrap(), found.kms_key_id().unwrap())).collect();
+        let expected = replica.map(|_| (region.as_str(), key_arn.as_str()));
+        assert_eq!(replicas, expected.into_iter().collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! Service accounts: `svc-{service}-{function}`, with approved scopes and a credential that only Secrets Manager holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::principal::{SERVICE_PREFIX, text_id};
 use super::review::{IDLE, Review};
-use super::{KeyHash, Permission, PersonId, Role};
+use super::{CodeKind, CredentialError, KeyHash, KeyId, OneTimeCode, Permission, PersonId, Role};
 use crate::audit::ActorRef;
 
 text_id!(
@@ -95,21 +96,91 @@ pub fn scope(name: &str) -> Option<Permission> {
 }
 
 /// What is kept of a service account's credential: SHA-256 of the current one, and of the one that rotation is about to move to.
+/// Neither is there where the credential was revoked.
 #[derive(Clone, Copy, Debug)]
 pub struct CredentialHashes {
     /// The current credential's.
-    pub current: KeyHash,
+    pub current: Option<KeyHash>,
     /// The next one's, while it is being rotated.
     pub pending: Option<KeyHash>,
 }
 
 impl CredentialHashes {
+    /// Of a credential that was revoked: nothing authenticates.
+    pub const NONE: Self = Self { current: None, pending: None };
+
     /// Whether a credential that hashes to `presented` is one of them. Both are compared, whichever it is.
     #[must_use]
     pub fn admit(&self, presented: &KeyHash) -> bool {
-        let current = self.current == *presented;
         let pending = self.pending.is_some_and(|pending| pending == *presented);
-        current | pending
+        self.is_current(presented) | pending
+    }
+
+    /// Whether a credential that hashes to `presented` is the current one.
+    #[must_use]
+    pub fn is_current(&self, presented: &KeyHash) -> bool {
+        self.current.is_some_and(|current| current == *presented)
+    }
+}
+
+/// A service account's credential in clear, and the document that Secrets Manager keeps of it:
+/// `{"client_id": "svc-…", "client_secret": "brs_…"}`. Holds a secret: no `Debug`, `Display` or `Serialize`.
+pub struct ServiceAccountCredential {
+    name: ServiceAccountName,
+    secret: OneTimeCode,
+}
+
+/// The document is not the credential of a service account of this environment. It never quotes the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the credential of a service account of this environment")]
+pub struct ServiceAccountCredentialError;
+
+impl ServiceAccountCredential {
+    /// Makes a credential for `environment` (2 to 10 lower-case letters or digits) from random bytes: an id and a secret.
+    pub fn generate(
+        name: &ServiceAccountName,
+        environment: &str,
+        id: [u8; 9],
+        secret: &[u8; 32],
+    ) -> Result<Self, CredentialError> {
+        let secret = OneTimeCode::generate(CodeKind::ServiceAccount, environment, KeyId::from_random(id), secret)?;
+        Ok(Self { name: name.clone(), secret })
+    }
+
+    /// Reads the document that Secrets Manager keeps.
+    pub fn from_document(document: &str, environment: &str) -> Result<Self, ServiceAccountCredentialError> {
+        let members: BTreeMap<String, Zeroizing<String>> =
+            serde_json::from_str(document).map_err(|_| ServiceAccountCredentialError)?;
+        let member = |name: &str| members.get(name).ok_or(ServiceAccountCredentialError);
+        let name = ServiceAccountName::parse(member("client_id")?).map_err(|_| ServiceAccountCredentialError)?;
+        let secret = OneTimeCode::parse(CodeKind::ServiceAccount, member("client_secret")?, environment);
+        Ok(Self { name, secret: secret.map_err(|_| ServiceAccountCredentialError)? })
+    }
+
+    /// The document for Secrets Manager.
+    #[must_use]
+    pub fn document(&self) -> Zeroizing<String> {
+        // Neither holds what JSON would have to escape.
+        let secret = self.secret.expose();
+        Zeroizing::new(format!(r#"{{"client_id":"{}","client_secret":"{secret}"}}"#, self.name))
+    }
+
+    /// Whose it is: the `client_id`.
+    #[must_use]
+    pub fn name(&self) -> &ServiceAccountName {
+        &self.name
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn hash(&self) -> KeyHash {
+        self.secret.hash()
+    }
+
+    /// The `client_secret` in clear, for the one request that presents it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.secret.expose()
     }
 }
 
@@ -141,6 +212,32 @@ mod tests {
         assert_eq!(scope("rates:view"), Some(Permission::ViewRates));
         assert_eq!(scope("keys:write"), None);
         assert_eq!(scope("fees:calculate"), None);
+    }
+
+    fn credential(byte: u8) -> ServiceAccountCredential {
+        let name = ServiceAccountName::parse("svc-a-b").unwrap();
+        ServiceAccountCredential::generate(&name, "test", [byte; 9], &[byte; 32]).unwrap()
+    }
+
+    #[test]
+    fn current_and_pending_are_admitted_and_nothing_where_the_credential_was_revoked() {
+        let [current, pending, other] = [1, 2, 3].map(|byte| credential(byte).hash());
+        let hashes = CredentialHashes { current: Some(current), pending: Some(pending) };
+        assert!(hashes.admit(&current) && hashes.admit(&pending) && !hashes.admit(&other));
+        assert!(hashes.is_current(&current) && !hashes.is_current(&pending));
+        assert!([current, pending].iter().all(|hash| !CredentialHashes::NONE.admit(hash)));
+    }
+
+    #[test]
+    fn a_credential_reads_back_from_its_document_and_nothing_else_does() {
+        let made = credential(1);
+        let document = made.document();
+        let read = ServiceAccountCredential::from_document(&document, "test").unwrap();
+        assert_eq!((read.name(), read.hash(), read.expose()), (made.name(), made.hash(), made.expose()));
+        assert!(ServiceAccountCredential::from_document(&document, "live").is_err());
+        for torn in ["", "{}", "[]", &document.replace("svc-a-b", "a-b"), &document.replace("brs_", "brc_")] {
+            assert!(ServiceAccountCredential::from_document(torn, "test").is_err(), "{torn}");
+        }
     }
 
     #[test]

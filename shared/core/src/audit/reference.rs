@@ -5,9 +5,10 @@ use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::hex;
@@ -45,8 +46,7 @@ impl SecretKey {
     /// Reads every version out of the secret's document: the current one, and the others by name. Records made under an old one
     /// are found by it alone.
     pub fn versions_from_document(document: &str) -> Result<(Self, Vec<Self>), SecretKeyError> {
-        let mut members: BTreeMap<String, Zeroizing<String>> =
-            serde_json::from_str(document).map_err(|_| SecretKeyError)?;
+        let mut members = read_members(document)?;
         let current = members.remove("current").ok_or(SecretKeyError)?.to_string();
         let secret = members.remove(&current).ok_or(SecretKeyError)?;
         let long_enough = |(version, secret): (String, Zeroizing<String>)| {
@@ -54,6 +54,39 @@ impl SecretKey {
         };
         let others = members.into_iter().map(long_enough).collect::<Result<_, _>>()?;
         Ok((long_enough((current, secret))?, others))
+    }
+
+    /// The document with one version more, of `secret`, which becomes the current one; every other version stays as it is.
+    /// The new version is numbered after the last one numbered (`k2` after `k1`). `secret` is text of at least 43 characters.
+    pub fn next_document(document: &str, secret: &str) -> Result<Zeroizing<String>, SecretKeyError> {
+        let members = read_members(document)?;
+        let last = members.keys().filter_map(|name| name.strip_prefix('k')?.parse::<u32>().ok()).max().unwrap_or(0);
+        let version = format!("k{}", last.checked_add(1).ok_or(SecretKeyError)?);
+        let mut next = vec![("current", version.as_str())];
+        next.extend(
+            members.iter().filter(|(name, _)| *name != "current").map(|(name, text)| (name.as_str(), text.as_str())),
+        );
+        next.push((&version, secret));
+        // Its whole length at once: a string that grows leaves copies of the secrets behind. JSON escapes a byte to six at most.
+        let most = 2 + next.iter().map(|(name, text)| 6 * (name.len() + text.len()) + 6).sum::<usize>();
+        let mut written = Zeroizing::new(Vec::with_capacity(most));
+        let mut serializer = serde_json::Serializer::new(&mut *written);
+        serializer.collect_map(next).map_err(|_| SecretKeyError)?;
+        let text = std::str::from_utf8(&written).map_err(|_| SecretKeyError)?;
+        Self::from_document(text)?;
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+
+    /// Whether the document `next` says everything that `document` says of its versions, and names a current one of its own.
+    #[must_use]
+    pub fn succeeds(document: &str, next: &str) -> bool {
+        let (Ok(held), Ok(next)) = (read_members(document), read_members(next)) else { return false };
+        let kept = |(name, text): (&String, &Zeroizing<String>)| {
+            name == "current" || next.get(name).is_some_and(|same| same.as_bytes().ct_eq(text.as_bytes()).into())
+        };
+        // All are compared, whichever differs.
+        let kept = held.iter().filter(|&member| !kept(member)).count() == 0;
+        kept && next.get("current").is_some_and(|current| !held.contains_key(current.as_str()))
     }
 
     /// HMAC-SHA256 under this key over `kind`, a zero byte and `value`.
@@ -79,6 +112,11 @@ impl SecretKey {
         salt.copy_from_slice(&self.mac(kind, value)[..SALT_LENGTH]);
         Commitment { value: value.to_owned(), salt: Salt(salt) }
     }
+}
+
+/// The members of a versioned secret's document.
+fn read_members(document: &str) -> Result<BTreeMap<String, Zeroizing<String>>, SecretKeyError> {
+    serde_json::from_str(document).map_err(|_| SecretKeyError)
 }
 
 /// A keyed actor reference, `k1:<64 hex digits>`.
@@ -213,6 +251,43 @@ mod tests {
         let old = SecretKey::from_document(r#"{"current":"k1","k1":"0000000000000000000000000000000000000000000"}"#);
         assert_eq!(others[0].commitment("client", "demo"), old.unwrap().commitment("client", "demo"));
         assert_ne!(others[0].commitment("client", "demo"), current.commitment("client", "demo"));
+    }
+
+    #[test]
+    fn the_next_document_has_one_version_more_and_every_other_as_it_was() {
+        let (next, secret) = (SecretKey::next_document(DOCUMENT, &"n".repeat(43)).unwrap(), "n".repeat(43));
+        let read: BTreeMap<String, String> = serde_json::from_str(&next).unwrap();
+        let before: BTreeMap<String, String> = serde_json::from_str(DOCUMENT).unwrap();
+        assert_eq!((read["current"].as_str(), &read["k3"]), ("k3", &secret));
+        assert_eq!(read.len(), before.len() + 1);
+        assert!(before.iter().all(|(name, text)| name == "current" || read[name] == *text));
+        assert!(SecretKey::succeeds(DOCUMENT, &next));
+        let (current, others) = SecretKey::versions_from_document(&next).unwrap();
+        assert_eq!((current.version.as_str(), others.len()), ("k3", 2));
+    }
+
+    #[test]
+    fn the_number_of_a_version_is_given_out_once() {
+        let document = format!(r#"{{"current":"k2","k10":"{0}","k2":"{0}","old":"{0}"}}"#, "0".repeat(43));
+        let next = SecretKey::next_document(&document, &"n".repeat(43)).unwrap();
+        assert!(SecretKey::from_document(&next).is_ok_and(|key| key.version == "k11"));
+        assert!(SecretKey::next_document(DOCUMENT, "short").is_err());
+        assert!(SecretKey::next_document("{}", &"n".repeat(42)).is_err());
+        for secret in ["\"".repeat(43), "\u{1}é".repeat(43)] {
+            let next = SecretKey::next_document(DOCUMENT, &secret).unwrap();
+            assert_eq!(serde_json::from_str::<BTreeMap<String, String>>(&next).unwrap()["k3"], secret);
+        }
+    }
+
+    #[test]
+    fn a_document_that_lost_or_changed_a_version_succeeds_none() {
+        let next = SecretKey::next_document(DOCUMENT, &"n".repeat(43)).unwrap();
+        let changed = next.replace("0123456789abc", "1123456789abc");
+        let lost = format!(r#"{{"current":"k3","k2":"{0}","k3":"{0}"}}"#, "0".repeat(43));
+        let back = next.replace(r#""current":"k3""#, r#""current":"k1""#);
+        for wrong in [changed.as_str(), &lost, &back, DOCUMENT, "", "[]"] {
+            assert!(!SecretKey::succeeds(DOCUMENT, wrong), "{wrong}");
+        }
     }
 
     #[test]
