@@ -141,7 +141,7 @@ MOST_LINE = 2**24
 FILES = [
     "README.txt", "checkpoint", "range/checkpoint-first", "range/checkpoint-end", "range/proof.json",
     "range/headers.jsonl", "entries.jsonl", "inclusion.jsonl", "anchors.jsonl", "references-", "consistency.json",
-    "entries.csv", "log-events.jsonl", "manifest.json", "manifest.note",
+    "entries.csv", "rotations.csv", "log-events.jsonl", "manifest.json", "manifest.note",
 ]  # fmt: skip
 ALWAYS = {"README.txt", "checkpoint", "entries.jsonl", "inclusion.jsonl", "anchors.jsonl", "entries.csv", *FILES[-2:]}
 RANGE = {"range/proof.json", "range/headers.jsonl"}
@@ -334,6 +334,49 @@ class Tree:
         return digest
 
 
+# ---- rotations.csv: the entries whose event rotates a credential, ends one or tells of one ----
+ROTATING = {
+    "api_key.create": "api_key", "api_key.rotate": "api_key", "api_key.emergency_rotate": "api_key",
+    "api_key.claim": "api_key", "api_key.confirm": "api_key", "api_key.revoke": "api_key",
+    "api_key.expire": "api_key", "client.terminate": "api_key", "factor.enrol": "totp",
+    "service_account.create": "service_account", "service_account.disable": "service_account",
+    "service_account.credential.stage": "service_account", "service_account.credential.rotate": "service_account",
+    "service_account.credential.revoke": "service_account", "secret.rotate": "secret", "key.register": "signing_key",
+    "credential.due": None, "rotation.request": None, "rotation.complete": None,
+}  # fmt: skip
+DUE = ("next_due_at", "expires_at", "due_at")
+FIRST_ROW = "index,time,kind,credential,event,outcome,actor_type,actor_id,reason,next_due_at\r\n"
+# Unicode's White_Space, which lacks four of those that Python takes for spaces.
+SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")
+SIGNS = tuple("=+-@|\uff1d\uff0b\uff0d\uff20")
+
+
+def cell(text):
+    """RFC 4180. Spreadsheets run what begins with one of the signs, so an apostrophe goes before it."""
+    runs = text.lstrip(SPACES).startswith(SIGNS) or text.startswith(("\t", "\r", "\n"))
+    if not runs and not set(text) & set('",\r\n'):
+        return text
+    return '"' + "'" * runs + text.replace('"', '""') + '"'
+
+
+def text_of(value, *names):
+    """The member of that name that is text, of the first name that has one; empty where none is."""
+    found = [value[name] for name in names if type(value) is dict and type(value.get(name)) is str]
+    return found[0] if found else ""
+
+
+def rotation_row(entry, header):
+    body = json.loads(entry["body"])
+    actor, details = (body.get(name) if type(body) is dict else None for name in ("actor", "details"))
+    kind = ROTATING[header["event"]] or text_of(details, "kind")
+    cells = [
+        *(header["time"], kind, text_of(body, "resource").removeprefix(kind + ":")),
+        *(header["event"], header["outcome"], text_of(actor, "type"), text_of(actor, "id")),
+        *(text_of(body, "reason") or text_of(details, "because"), text_of(details, *DUE)),
+    ]
+    return ",".join([str(entry["index"]), *map(cell, cells)]) + "\r\n"
+
+
 # ---- The bundle ----
 LISTS = ("event", "outcome", "actor_ref", "client_ref", "subject_ref", "request_id")
 
@@ -432,6 +475,7 @@ def verify_openings(archive, manifest, root):
 def verify_entries(archive, manifest, root):
     """The indices of the entries shown; each is in the log and was asked for."""
     indices, proofs, actors = [], archive.lines("inclusion.jsonl"), {}
+    rotating, rotations = 0, hashlib.sha256(FIRST_ROW.encode())
     for line in archive.lines("entries.jsonl"):
         entry = record(line, body=str, header=str, index=int)
         proof = record(next(proofs, "null"), index=int, proof=list)
@@ -440,10 +484,15 @@ def verify_entries(archive, manifest, root):
         header = proved(entry, proof["proof"], manifest["size"], root)
         require(matches(manifest["filter"], header), f"index {entry['index']} was not asked for")
         indices.append(entry["index"])
+        if header["event"] in ROTATING:
+            rotating += 1
+            rotations.update(rotation_row(entry, header).encode())
         if "actor_ref" in manifest["filter"] and header["actor_ref"] not in actors:
             actors[header["actor_ref"]] = json.loads(entry["body"]).get("actor")
     require(next(proofs, None) is None, "a proof of no entry")
     require(len(indices) == manifest["matched"], "the manifest says another number of entries")
+    listed = rotations.hexdigest() if rotating else None
+    require(archive.digests.get("rotations.csv") == listed, "rotations.csv is not what the entries give")
     for ref in manifest["filter"].get("actor_ref", []):
         print("    actor", ref, "is, by the body of an entry:", json.dumps(actors.get(ref, "none here says it")))
     return indices

@@ -3,6 +3,7 @@
 Late in the suite, because a range can be closed only five minutes after its end: the quote is made before the first test.
 """
 
+import csv
 import io
 import json
 import os
@@ -181,6 +182,35 @@ def test_the_auditors_own_script_verifies_the_bundle_and_not_another(
     altered.write_bytes(changed)
     assert changed != bundle["zip"]
     assert script(altered) != 0
+
+
+def test_what_rotated_is_listed_and_the_script_makes_the_list_again(
+    auditor: Member,
+    closed: dict[str, str],
+    engine: Engine,
+    keys: Path,
+    tmp_path: Path,
+) -> None:
+    # From the log's beginning, where the keys that sign for it were registered.
+    asked = {"to": closed["to"], "event": "key.register"}
+    made = export(auditor, asked)
+    rows = list(
+        csv.DictReader(io.StringIO(member_of(made["zip"], "rotations.csv").decode()))
+    )
+    entries = member_of(made["zip"], "entries.jsonl").decode().splitlines()
+    assert [row["index"] for row in rows] == [
+        str(json.loads(line)["index"]) for line in entries
+    ]
+    assert {(row["kind"], row["event"]) for row in rows} == {
+        ("signing_key", "key.register")
+    }
+    file = tmp_path / "rotations.zip"
+    file.write_bytes(made["zip"])
+    checked = engine("verify", str(file), "--keys", str(keys))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    command = [sys.executable, ROOT / "docs/verify_evidence.py", file, keys]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_the_same_request_at_the_same_size_gives_the_same_bytes(

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine_core::evidence::{
     CSV_HEADER, Completeness, Consistency, EntryLine, FORMAT, Facts, Filter, Inclusion, Indices, LineError, LogEvent,
-    MOST_RANGE, Manifest, Member, Openings, RangeProof, csv_row, manifest_note_text, readme, to_json, to_line,
+    MOST_RANGE, Manifest, Member, Openings, ROTATIONS_HEADER, RangeProof, csv_row, manifest_note_text, readme, rotates,
+    rotation_row, to_json, to_line,
 };
 use engine_core::hex;
 use engine_core::merkle::{RangeVerifier, SignedNote, leaf_hash, range_subtrees, verify_consistency};
@@ -72,7 +73,10 @@ async fn write<S: Sink>(
     if let Some(first) = request.consistent_with {
         writer.consistency(first).await?;
     }
-    writer.csv(&selection.indices).await?;
+    writer.table(&Member::Csv, CSV_HEADER, &selection.indices, |entry| csv_row(entry).map(Some)).await?;
+    if !selection.rotating.is_empty() {
+        writer.table(&Member::Rotations, ROTATIONS_HEADER, &selection.rotating, rotation_row).await?;
+    }
     if request.include_logs {
         let logs = logs.ok_or_else(|| ExportError::Missing("there are no log groups to read".to_owned()))?;
         writer.log_events(logs, &selection.requests).await?;
@@ -187,6 +191,8 @@ impl<'a> Plan<'a> {
 #[derive(Default)]
 struct Selection {
     indices: Vec<u64>,
+    /// Those of them whose event rotates a credential.
+    rotating: Vec<u64>,
     /// Kept for the annex alone.
     requests: BTreeMap<String, Times>,
 }
@@ -260,8 +266,9 @@ impl<S: Sink, F: FnMut(Progress) + Send> Writer<'_, '_, S, F> {
             }
             selection
         };
-        // Three times over those that have an entry: the entries, their proofs, and the table.
+        // Three times over those that have an entry: the entries, their proofs, and the table. Then those that rotate.
         self.steps.total += 3 * numbers(&selection.indices).count() as u64;
+        self.steps.total += numbers(&selection.rotating).count() as u64;
         Ok(selection)
     }
 
@@ -364,15 +371,24 @@ impl<S: Sink, F: FnMut(Progress) + Send> Writer<'_, '_, S, F> {
         Ok(self.zip.put(&Member::Consistency.name(), text.as_bytes()).await?)
     }
 
-    async fn csv(&mut self, indices: &[u64]) -> Result<(), ExportError> {
-        self.zip.start(&Member::Csv.name())?;
-        self.zip.write(CSV_HEADER.as_bytes()).await?;
+    /// A table of the entries at `indices`, with the row that each gives.
+    async fn table(
+        &mut self,
+        member: &Member,
+        first_row: &str,
+        indices: &[u64],
+        row: impl Fn(&EntryLine) -> Result<Option<String>, LineError> + Send,
+    ) -> Result<(), ExportError> {
+        self.zip.start(&member.name())?;
+        self.zip.write(first_row.as_bytes()).await?;
         let log = self.plan.log;
         let mut ahead = Ahead::new(log, Part::HeadersAndBodies, numbers(indices));
         while let Some(bundle) = ahead.next().await? {
             for entry in log.entries_of(&bundle, within(indices, &bundle)).await? {
                 let entry = EntryLine { index: entry.index, header: entry.header, body: entry.body };
-                self.zip.write(line(csv_row(&entry))?.as_bytes()).await?;
+                if let Some(row) = row(&entry).map_err(|error| ExportError::Inconsistent(error.to_string()))? {
+                    self.zip.write(row.as_bytes()).await?;
+                }
             }
             self.steps.step();
         }
@@ -398,6 +414,9 @@ fn select(selection: &mut Selection, plan: &Plan<'_>, index: u64, text: &str) ->
         return Ok(());
     }
     selection.indices.push(index);
+    if rotates(&header.event) {
+        selection.rotating.push(index);
+    }
     if plan.include_logs
         && let Ok(time) = header.time.parse::<Timestamp>()
     {

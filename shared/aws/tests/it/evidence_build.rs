@@ -125,6 +125,40 @@ async fn the_members_are_those_of_the_layout_in_their_order() {
 }
 
 #[tokio::test]
+async fn what_rotates_is_listed_once_more_wherever_it_is_and_the_bundle_verifies() {
+    let (mut all, key) = (entries(600), |n: u64| format!("api_key:key-{n}"));
+    for (n, place) in [(5_000_000, 3), (5_000_001, 299), (5_000_002, 590)] {
+        let at = all[place].read_header().unwrap().time;
+        let mut rotated = draft(n, Event::ApiKeyRotate, time(&at));
+        (rotated.body.resource, rotated.body.reason) = (key(n), Some("=who knows".to_owned()));
+        rotated.body.details = json!({ "expires_at": "2026-12-06T03:00:00.000Z" });
+        all.insert(place, finish(rotated));
+    }
+    let log = Log::of(&all).await;
+    let whole = day(log.size().await);
+    let (_, bundle) = log.export(&whole).await.unwrap();
+    let listed = member(&bundle, &Member::Rotations).unwrap();
+    let rows: Vec<_> = listed.split_terminator("\r\n").skip(1).collect();
+    assert_eq!(rows.len(), 3, "{listed}");
+    for (n, row) in (5_000_000..).zip(rows) {
+        let (_, row) = row.split_once("Z,").unwrap();
+        let credential = format!("api_key,key-{n},api_key.rotate,success,client,alpha");
+        assert_eq!(row, format!("{credential},\"'=who knows\",2026-12-06T03:00:00.000Z"));
+    }
+    assert_complete(&log, &bundle).await;
+    assert_eq!(log.export_with(&log.reader(), &LogResolver, &whole, None, None).await.unwrap().1, bundle);
+
+    let quotes = ExportRequest { event: vec!["quote.create".to_owned()], ..whole };
+    let (_, bundle) = log.export(&quotes).await.unwrap();
+    assert_eq!(
+        member(&bundle, &Member::Rotations),
+        None,
+        "where no entry of the bundle rotates, whatever the range has"
+    );
+    assert_complete(&log, &bundle).await;
+}
+
+#[tokio::test]
 async fn the_same_request_gives_the_same_bytes_whoever_builds_it_and_whenever() {
     let all = entries(600);
     let log = Log::of(&all).await;

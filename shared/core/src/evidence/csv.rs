@@ -12,20 +12,46 @@ use crate::audit::{Header, is_canonical};
 pub const CSV_HEADER: &str = "index,time,event,outcome,request_id,function,actor_type,actor_id,actor_roles,source_address,\
     resource,reason,client_ref,subject_ref,actor_ref,entry_id,body_sha256,details\r\n";
 
-/// What the table shows of a body. Members may be missing, and what is not of its kind is shown as missing.
+/// What the tables show of a body. Members may be missing, and what is not of its kind is shown as missing.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Told<'a> {
+pub(super) struct Told<'a> {
     #[serde(borrow)]
     actor: Option<&'a RawValue>,
     #[serde(borrow)]
     source_address: Option<&'a RawValue>,
     #[serde(borrow)]
-    resource: Option<&'a RawValue>,
+    pub(super) resource: Option<&'a RawValue>,
     #[serde(borrow)]
-    reason: Option<&'a RawValue>,
+    pub(super) reason: Option<&'a RawValue>,
     #[serde(borrow)]
-    details: Option<&'a RawValue>,
+    pub(super) details: Option<&'a RawValue>,
+}
+
+impl<'a> Told<'a> {
+    /// Reads a body in canonical form.
+    pub(super) fn read(body: &'a str) -> Result<Self, LineError> {
+        if body.starts_with('{') { serde_json::from_str(body).map_err(LineError::json) } else { Ok(Self::default()) }
+    }
+
+    /// The actor; null where there is none.
+    pub(super) fn actor(&self) -> Value {
+        self.actor.and_then(|actor| serde_json::from_str(actor.get()).ok()).unwrap_or_default()
+    }
+}
+
+/// A member that is text; empty where it is not.
+pub(super) fn text(raw: Option<&RawValue>) -> String {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+/// A body in canonical form.
+pub(super) fn canonical(body: &str) -> Result<Cow<'_, str>, LineError> {
+    if is_canonical(body) {
+        return Ok(Cow::Borrowed(body));
+    }
+    let value: Value = serde_json::from_str(body).map_err(LineError::json)?;
+    super::lines::to_json(&value).map(Cow::Owned)
 }
 
 /// The row of an entry.
@@ -36,44 +62,43 @@ pub fn csv_row(entry: &EntryLine) -> Result<String, LineError> {
 
 /// The row of an entry whose header was read before.
 pub(super) fn row(index: u64, header: &Header, body: &str) -> Result<String, LineError> {
-    let body = if is_canonical(body) {
-        Cow::Borrowed(body)
-    } else {
-        let value: Value = serde_json::from_str(body).map_err(LineError::json)?;
-        Cow::Owned(super::lines::to_json(&value)?)
-    };
-    let told: Told<'_> =
-        if body.starts_with('{') { serde_json::from_str(&body).map_err(LineError::json)? } else { Told::default() };
-    let actor: Value = told.actor.and_then(|actor| serde_json::from_str(actor.get()).ok()).unwrap_or_default();
-    let text = |raw: Option<&RawValue>| -> String {
-        raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
-    };
+    let body = canonical(body)?;
+    let told = Told::read(&body)?;
+    let actor = told.actor();
     let roles: Vec<_> = actor["roles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    Ok(cells(
+        index,
+        &[
+            header.time.as_str(),
+            &header.event,
+            &header.outcome,
+            &header.request_id,
+            &header.function,
+            actor["type"].as_str().unwrap_or_default(),
+            actor["id"].as_str().unwrap_or_default(),
+            &roles.join(" "),
+            &text(told.source_address),
+            &text(told.resource),
+            &text(told.reason),
+            header.client_ref.as_deref().unwrap_or_default(),
+            header.subject_ref.as_deref().unwrap_or_default(),
+            &header.actor_ref,
+            &header.id,
+            &header.body_sha256,
+            told.details.map_or("", RawValue::get),
+        ],
+    ))
+}
+
+/// A row: the entry's index and these cells.
+pub(super) fn cells(index: u64, cells: &[&str]) -> String {
     let mut row = index.to_string();
-    for cell in [
-        header.time.as_str(),
-        &header.event,
-        &header.outcome,
-        &header.request_id,
-        &header.function,
-        actor["type"].as_str().unwrap_or_default(),
-        actor["id"].as_str().unwrap_or_default(),
-        &roles.join(" "),
-        &text(told.source_address),
-        &text(told.resource),
-        &text(told.reason),
-        header.client_ref.as_deref().unwrap_or_default(),
-        header.subject_ref.as_deref().unwrap_or_default(),
-        &header.actor_ref,
-        &header.id,
-        &header.body_sha256,
-        told.details.map_or("", RawValue::get),
-    ] {
+    for cell in cells {
         row.push(',');
         row.push_str(&quoted(cell));
     }
     row.push_str("\r\n");
-    Ok(row)
+    row
 }
 
 /// A cell. Spreadsheets run what begins with one of these signs, so an apostrophe goes before it; the exact text is in

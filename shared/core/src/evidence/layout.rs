@@ -34,6 +34,8 @@ pub enum Member {
     Consistency,
     /// `entries.csv`: the entries once more, for a spreadsheet.
     Csv,
+    /// `rotations.csv`: what of them rotated a credential or ended one. Absent where none did.
+    Rotations,
     /// `log-events.jsonl`: operational logs, where asked for. An annex: it need not repeat byte for byte.
     LogEvents,
     /// `manifest.json`.
@@ -63,6 +65,7 @@ impl Member {
             Self::References(snapshot) => return Cow::Owned(format!("{REFERENCES}{snapshot}{JSONL}")),
             Self::Consistency => "consistency.json",
             Self::Csv => "entries.csv",
+            Self::Rotations => "rotations.csv",
             Self::LogEvents => "log-events.jsonl",
             Self::Manifest => "manifest.json",
             Self::Note => "manifest.note",
@@ -72,7 +75,7 @@ impl Member {
     /// The file of a name; `None` where a bundle has no such file.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
-        const FIXED: [Member; 14] = [
+        const FIXED: [Member; 15] = [
             Member::Readme,
             Member::Checkpoint,
             Member::CheckpointFirst,
@@ -84,6 +87,7 @@ impl Member {
             Member::Anchors,
             Member::Consistency,
             Member::Csv,
+            Member::Rotations,
             Member::LogEvents,
             Member::Manifest,
             Member::Note,
@@ -110,8 +114,15 @@ mod tests {
 
     #[test]
     fn every_name_is_read_back_and_no_other() {
-        let names =
-            ["README.txt", "checkpoint", "range/proof.json", "references-0a-b.jsonl", "entries.csv", "manifest.note"];
+        let names = [
+            "README.txt",
+            "checkpoint",
+            "range/proof.json",
+            "references-0a-b.jsonl",
+            "entries.csv",
+            "rotations.csv",
+            "manifest.note",
+        ];
         for name in names {
             assert_eq!(Member::of(name).unwrap().name(), name);
         }

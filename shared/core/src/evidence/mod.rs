@@ -12,6 +12,7 @@ mod layout;
 mod lines;
 mod manifest;
 mod readme;
+mod rotations;
 mod verify;
 
 pub use archive::{Archive, ArchiveError};
@@ -27,6 +28,7 @@ pub use manifest::{
     Completeness, FORMAT, FileDigest, Indices, MANIFEST_NOTE_TITLE, Manifest, Opening, manifest_note_text,
 };
 pub use readme::{Facts, describe, readme};
+pub use rotations::{ROTATIONS_HEADER, rotates, rotation_row};
 pub use verify::{Bundle, BundleError, Check, CheckName, Options, Outcome, Report, Verdict, verify};
 
 /// Seconds between an event and the checkpoint that must hold its entry: a range ends with a checkpoint this long after

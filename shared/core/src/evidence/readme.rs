@@ -134,6 +134,7 @@ What is in it:
   anchors.jsonl        the entries that fixed, when a client was created or prices were imported, what each opened
                        reference stands for; with references-*.jsonl, the lists that such an entry names by digest
   entries.csv          the same entries for a spreadsheet; a cell that it might run begins with an apostrophe
+  rotations.csv        where there are any: which of them rotated a credential or ended one, by whom, why, next due
 {logs}  manifest.json        what was asked for, and the SHA-256 of every file
   manifest.note        its signature (c2sp.org/signed-note)
 

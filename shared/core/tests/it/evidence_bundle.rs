@@ -9,7 +9,8 @@ use engine_core::audit::{
 };
 use engine_core::evidence::{
     Anchor, CSV_HEADER, Completeness, Consistency, EntryLine, FORMAT, FileDigest, Filter, Inclusion, Indices, LogEvent,
-    Manifest, Member, Opening, RangeProof, TimedKey, csv_row, manifest_note_text, readme, to_json, to_line,
+    Manifest, Member, Opening, ROTATIONS_HEADER, RangeProof, TimedKey, csv_row, manifest_note_text, readme,
+    rotation_row, to_json, to_line,
 };
 use engine_core::hex;
 use engine_core::merkle::{Checkpoint, Hash, VerifierKey, leaf_hash, node_hash, sign_line, tiling};
@@ -18,6 +19,8 @@ use serde_json::json;
 
 pub(crate) const ORIGIN: &str = "borrow-rate-engine/111122223333/eu-west-1/test";
 pub(crate) const SNAPSHOT: &str = "7c5a0d";
+/// The entries that rotate a credential, each the other client's.
+pub(crate) const ROTATING: [u64; 2] = [16, 33];
 /// Entries in the log, one a minute.
 pub(crate) const SIZE: u64 = 40;
 
@@ -160,6 +163,13 @@ impl Log {
             (draft.client_ref, draft.subject_ref) = (None, None);
             let digest = hex::sha256(self.references.as_bytes());
             draft.body.details = json!({ "snapshot_id": SNAPSHOT, "references_sha256": digest });
+        }
+        if ROTATING.contains(&index) {
+            draft.event = Event::ApiKeyRotate;
+            draft.subject_ref = None;
+            "api_key:=key".clone_into(&mut draft.body.resource);
+            draft.body.reason = Some("said \"so\",\nthen left".to_owned());
+            draft.body.details = json!({ "expires_at": "2026-12-06T03:00:00.000Z" });
         }
         draft.finish().unwrap()
     }
@@ -318,12 +328,17 @@ impl Pack {
         self.members.insert(member, content.into());
     }
 
-    /// Puts entries and their table.
+    /// Puts entries and their tables.
     pub(crate) fn put_entries(&mut self, entries: &[EntryLine]) {
         self.put(Member::Entries, lines(entries));
         let mut csv = CSV_HEADER.to_owned();
         csv.extend(entries.iter().map(|entry| csv_row(entry).unwrap()));
         self.put(Member::Csv, csv);
+        let rotations: String = entries.iter().filter_map(|entry| rotation_row(entry).unwrap()).collect();
+        self.members.remove(&Member::Rotations);
+        if !rotations.is_empty() {
+            self.put(Member::Rotations, format!("{ROTATIONS_HEADER}{rotations}"));
+        }
     }
 
     /// The files in order, with text for the auditor, digests and signature made anew: what whoever has the evidence key

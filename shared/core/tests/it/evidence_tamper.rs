@@ -2,8 +2,8 @@
 
 use engine_core::audit::{Entry, Header};
 use engine_core::evidence::{
-    Anchor, CheckName, Completeness, EntryLine, Expectation, Inclusion, Indices, Member, Opening, Options, RangeProof,
-    TimedKey, Verdict, from_json, to_json,
+    Anchor, CheckName, Completeness, EntryLine, Expectation, Inclusion, Indices, Member, Opening, Options,
+    ROTATIONS_HEADER, RangeProof, TimedKey, Verdict, from_json, to_json,
 };
 use engine_core::hex;
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
@@ -362,6 +362,41 @@ fn a_range_called_a_selection_says_so_and_a_selection_is_no_range() {
     assert_eq!(resealed(&log, &pack), Some(CheckName::Manifest), "without the range's files");
     log.put_range(&mut pack, ranged.range.unwrap(), SIZE);
     assert_eq!(resealed(&log, &pack), Some(CheckName::Completeness), "with them");
+}
+
+#[test]
+fn a_list_of_rotations_that_differs_is_missing_or_should_not_be_there_is_named() {
+    let log = Log::new();
+    let genuine = log.pack(&log.shape(10, 20, |_| ()));
+    let listed = content(&genuine, &Member::Rotations);
+    let run = |pack: &Pack| {
+        let report = check(&pack.seal(Some(&log.evidence)), &log.keys(), &Options::default());
+        report.failure().map(|(name, why)| (name, why.to_owned()))
+    };
+    assert_eq!(run(&genuine), None);
+    for (changed, name) in [
+        (listed.replacen("api_key.rotate", "api_key.revoke", 1), "another event"),
+        (listed.replacen("2026-12-06", "2027-12-06", 1), "another end"),
+        (listed.replacen("\"'=key\"", "=key", 1), "a cell that runs"),
+        (listed.lines().next().unwrap().to_owned() + "\r\n", "a row less"),
+        (listed.clone() + "\r\n", "a row more"),
+        (String::new(), "empty"),
+    ] {
+        assert_ne!(changed, listed, "{name}");
+        let mut pack = genuine.clone();
+        pack.put(Member::Rotations, changed);
+        assert_eq!(run(&pack).unwrap().0, CheckName::Rotations, "{name}");
+    }
+    let mut without = genuine.clone();
+    without.members.remove(&Member::Rotations);
+    let why = "it is missing, and index 16 rotates a credential".to_owned();
+    assert_eq!(run(&without), Some((CheckName::Rotations, why)));
+    for content in [listed.as_str(), ROTATIONS_HEADER, ""] {
+        let mut pack = log.pack(&of_client(&log));
+        pack.put(Member::Rotations, content);
+        let why = "it is there, and no entry rotates a credential".to_owned();
+        assert_eq!(run(&pack), Some((CheckName::Rotations, why)), "{content:?}");
+    }
 }
 
 #[test]

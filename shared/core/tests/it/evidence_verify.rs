@@ -7,7 +7,7 @@ use engine_core::evidence::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::evidence_bundle::{Log, ORIGIN, SIZE, Shape, Signer, minute, text};
+use crate::evidence_bundle::{Log, ORIGIN, ROTATING, SIZE, Shape, Signer, minute, text};
 
 /// Verifies archive bytes.
 pub(crate) fn check(bytes: &[u8], keys: &[TimedKey], options: &Options<'_>) -> Report {
@@ -66,7 +66,7 @@ fn the_checks_come_in_order_and_say_what_was_seen() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(names(&report), sorted);
-    assert_eq!(sorted.len(), 19);
+    assert_eq!(sorted.len(), 20);
     assert_eq!(
         report.filter,
         [
@@ -77,6 +77,31 @@ fn the_checks_come_in_order_and_say_what_was_seen() {
     );
     let range = report.checks.iter().find(|check| check.name == CheckName::RangeProof).unwrap();
     assert_eq!(range.outcome, Outcome::Passed("16 headers from 10 to before 26".to_owned()));
+}
+
+#[test]
+fn what_rotates_is_listed_and_that_nothing_does_is_said() {
+    let log = Log::new();
+    let seen = |shape: &Shape| {
+        let report = check(&log.bundle(shape), &log.keys(), &Options::default());
+        let rotations = report.checks.into_iter().find(|check| check.name == CheckName::Rotations).unwrap();
+        rotations.outcome
+    };
+    let whole = log.shape(10, 20, |_| ());
+    assert_eq!(seen(&whole), Outcome::Passed("made again, the same".to_owned()));
+    assert_eq!(seen(&of_client(&log)), Outcome::Passed("none, and no entry rotates a credential".to_owned()));
+    let selected = Shape { range: None, indices: ROTATING.to_vec(), ..log.shape(0, 40, |_| ()) };
+    let pack = log.pack(&selected);
+    let listed = String::from_utf8(pack.members[&Member::Rotations].clone()).unwrap();
+    let reason = "\"said \"\"so\"\",\nthen left\",2026-12-06T03:00:00.000Z\r\n";
+    assert_eq!(
+        listed,
+        format!(
+            "index,time,kind,credential,event,outcome,actor_type,actor_id,reason,next_due_at\r\n\
+             16,2026-11-22T03:16:00.000Z,api_key,\"'=key\",api_key.rotate,success,client,\"'=zeta\",{reason}\
+             33,2026-11-22T03:33:00.000Z,api_key,\"'=key\",api_key.rotate,success,client,acme,{reason}"
+        )
+    );
 }
 
 #[test]

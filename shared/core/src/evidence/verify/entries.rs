@@ -1,4 +1,4 @@
-//! The checks of the entries: header and body, proof, table.
+//! The checks of the entries: header and body, proof, tables.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,7 @@ use serde::Deserialize;
 
 use super::{Bundle, Manifest, Member, header, read};
 use crate::audit::Header;
-use crate::evidence::csv::row;
-use crate::evidence::{CSV_HEADER, EntryLine, Inclusion, from_json};
+use crate::evidence::{CSV_HEADER, EntryLine, Inclusion, LineError, ROTATIONS_HEADER, csv, from_json, rotations};
 use crate::hex;
 use crate::merkle::{Checkpoint, leaf_hash, verify_inclusion};
 
@@ -19,21 +18,31 @@ pub(super) struct Seen {
     pub(super) inclusion: Result<(), String>,
     /// Whether the table is what the entries give.
     pub(super) csv: Result<(), String>,
+    /// Whether the list of rotations is what the entries give, and whether there is one.
+    pub(super) rotations: Result<bool, String>,
     /// Who is behind the actor references of the filter, as far as an entry says it.
     pub(super) actors: Vec<String>,
 }
 
-/// Reads entries, proofs and table side by side.
-pub(super) fn read(bundle: &impl Bundle, manifest: &Manifest, checkpoint: &Checkpoint) -> Seen {
+/// Reads entries, proofs and tables side by side.
+pub(super) fn read(bundle: &impl Bundle, members: &[Member], manifest: &Manifest, checkpoint: &Checkpoint) -> Seen {
     let mut proofs = Proofs::open(bundle, manifest, checkpoint);
-    let mut table = Table::open(bundle);
+    let mut table = Table::open(bundle, &Member::Csv, CSV_HEADER);
+    let mut rotations = Rotations::open(bundle, members);
     let mut actors = Actors::of(manifest);
     let entries = each_entry(bundle, manifest, |entry, header| {
         proofs.take(entry);
-        table.take(entry, header);
+        table.take(entry.index, csv::row(entry.index, header, &entry.body).map(Some));
+        rotations.take(entry, header);
         actors.take(entry, header);
     });
-    Seen { entries, inclusion: proofs.finish(), csv: table.finish(), actors: actors.finish() }
+    Seen {
+        entries,
+        inclusion: proofs.finish(),
+        csv: table.finish(),
+        rotations: rotations.finish(),
+        actors: actors.finish(),
+    }
 }
 
 fn each_entry(
@@ -112,23 +121,57 @@ fn proved(
 struct Table<'a>(Result<read::Comparison<'a>, String>);
 
 impl<'a> Table<'a> {
-    fn open(bundle: &'a impl Bundle) -> Self {
-        Self(read::Comparison::open(bundle, &Member::Csv).and_then(|mut table| {
-            table.expect(CSV_HEADER)?;
+    fn open(bundle: &'a impl Bundle, member: &Member, first_row: &str) -> Self {
+        Self(read::Comparison::open(bundle, member).and_then(|mut table| {
+            table.expect(first_row)?;
             Ok(table)
         }))
     }
 
-    fn take(&mut self, entry: &EntryLine, header: &Header) {
+    /// Compares the row that an entry gives, where it gives one.
+    fn take(&mut self, index: u64, row: Result<Option<String>, LineError>) {
         let Ok(table) = &mut self.0 else { return };
-        let row = row(entry.index, header, &entry.body).map_err(|error| format!("index {}: {error}", entry.index));
-        if let Err(problem) = row.and_then(|row| table.expect(&row)) {
+        let row = row.map_err(|error| format!("index {index}: {error}"));
+        if let Err(problem) = row.and_then(|row| row.map_or(Ok(()), |row| table.expect(&row))) {
             self.0 = Err(problem);
         }
     }
 
     fn finish(self) -> Result<(), String> {
         self.0?.end()
+    }
+}
+
+/// The list of rotations, which is there where an entry rotates and nowhere else.
+struct Rotations<'a> {
+    table: Option<Table<'a>>,
+    /// The first entry that rotates.
+    first: Option<u64>,
+}
+
+impl<'a> Rotations<'a> {
+    fn open(bundle: &'a impl Bundle, members: &[Member]) -> Self {
+        let there = members.contains(&Member::Rotations);
+        Self { table: there.then(|| Table::open(bundle, &Member::Rotations, ROTATIONS_HEADER)), first: None }
+    }
+
+    fn take(&mut self, entry: &EntryLine, header: &Header) {
+        if !rotations::rotates(&header.event) {
+            return;
+        }
+        self.first.get_or_insert(entry.index);
+        if let Some(table) = &mut self.table {
+            table.take(entry.index, rotations::row(entry.index, header, &entry.body));
+        }
+    }
+
+    fn finish(self) -> Result<bool, String> {
+        match (self.table, self.first) {
+            (Some(table), Some(_)) => table.finish().map(|()| true),
+            (None, None) => Ok(false),
+            (None, Some(index)) => Err(format!("it is missing, and index {index} rotates a credential")),
+            (Some(_), None) => Err("it is there, and no entry rotates a credential".to_owned()),
+        }
     }
 }
 

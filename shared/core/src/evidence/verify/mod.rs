@@ -84,6 +84,8 @@ pub enum CheckName {
     Inclusion,
     /// The table says what the entries say.
     Csv,
+    /// The list of rotations says what the entries say, and is there only where one rotates.
+    Rotations,
     /// The text for the auditor says what the manifest says.
     Readme,
     /// The log extends the older checkpoint.
@@ -113,6 +115,7 @@ impl CheckName {
             Self::Entries => "entries",
             Self::Inclusion => "inclusion",
             Self::Csv => "entries.csv",
+            Self::Rotations => "rotations.csv",
             Self::Readme => "README.txt",
             Self::Consistency => "consistency",
             Self::LogEvents => "log events",
@@ -258,7 +261,7 @@ fn run(bundle: &impl Bundle, keys: &[TimedKey], options: &Options<'_>, report: &
         older_root = seen.older_root;
     }
 
-    let seen = entries::read(bundle, &manifest, &checkpoint);
+    let seen = entries::read(bundle, &members, &manifest, &checkpoint);
     report.require(Name::Entries, seen.entries)?;
     report.actors = seen.actors;
     report.passed(Name::Entries, format!("{} headers and bodies", manifest.matched));
@@ -266,6 +269,11 @@ fn run(bundle: &impl Bundle, keys: &[TimedKey], options: &Options<'_>, report: &
     report.passed(Name::Inclusion, format!("{} proofs (RFC 6962)", manifest.matched));
     report.require(Name::Csv, seen.csv)?;
     report.passed(Name::Csv, "made again, the same");
+    let rotations = report.require(Name::Rotations, seen.rotations)?;
+    report.passed(
+        Name::Rotations,
+        if rotations { "made again, the same" } else { "none, and no entry rotates a credential" },
+    );
     report.require(Name::Readme, same_readme(bundle, &manifest))?;
     report.passed(Name::Readme, "made again, the same");
     let consistency = consistency::check(bundle, &members, &manifest, &checkpoint, older, older_root);
