@@ -15,7 +15,6 @@ use zeroize::Zeroizing;
 
 use crate::KeyAdmin;
 use crate::call::{Call, FUNCTION, Proven};
-use crate::contacts::addresses;
 use crate::done::{Done, Handled, Made};
 use crate::keys::state_of;
 use crate::reading::no_fields;
@@ -39,7 +38,7 @@ pub(crate) async fn claim(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     prove(app, call, &predecessor, &issued.record, ActorType::Client);
     let notices = vec![Notice {
         kind: NoticeKind::KeyClaimed,
-        to: addresses(app, &issued.record.client_id, &contacts).await?,
+        to: app.contacts.addresses(&issued.record.client_id, &contacts).await?,
         subject: format!("A successor of API key {predecessor} was claimed"),
         lines: told(call, &predecessor, &issued.record, &freeze_code),
     }];

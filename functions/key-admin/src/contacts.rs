@@ -114,7 +114,7 @@ async fn news(
     }
     Ok(Some(Notice {
         kind,
-        to: addresses(app, client_id, told).await?,
+        to: app.contacts.addresses(client_id, told).await?,
         subject: format!("A contact of {client_id} was {done}"),
         lines: Zeroizing::new(format!(
             "The contact {hint} of client {client_id} was {done} at {at}.\n\
@@ -123,21 +123,6 @@ async fn news(
             at = rfc3339(now),
         )),
     }))
-}
-
-/// The addresses of contacts, opened.
-pub(crate) async fn addresses(
-    app: &KeyAdmin,
-    client_id: &ClientId,
-    contacts: &[Contact],
-) -> Result<Vec<Zeroizing<String>>, Problem> {
-    let mut addresses = Vec::with_capacity(contacts.len());
-    for contact in contacts {
-        let opened = app.contacts.open(client_id.as_str(), contact.id.as_str(), &contact.sealed).await?;
-        let address = std::str::from_utf8(&opened).map_err(|error| Problem::internal(error.to_string()))?;
-        addresses.push(Zeroizing::new(address.to_owned()));
-    }
-    Ok(addresses)
 }
 
 fn contact_id(call: &Call<'_>) -> Result<KeyId, Problem> {

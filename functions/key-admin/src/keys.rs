@@ -69,7 +69,7 @@ fn read_new(app: &KeyAdmin, call: &Call<'_>) -> Result<NewKey, Problem> {
 pub(crate) async fn list(app: &KeyAdmin, call: &Call<'_>) -> Handled {
     let mut reader = FieldReader::new(&call.query);
     let client_id = reader.has("client_id").then(|| reader.text("client_id", ClientId::parse)).flatten();
-    let state = |name: &str| KeyState::from_name(name).ok_or("must be CLAIMED, ACTIVE, FROZEN or REVOKED");
+    let state = |name: &str| KeyState::from_name(name).ok_or("must be CLAIMED, ACTIVE, FROZEN, EXPIRED or REVOKED");
     let state = reader.has("state").then(|| reader.text("state", state)).flatten();
     let limit = limit(&mut reader);
     let after = cursor(&mut reader, |place| {
@@ -140,7 +140,7 @@ pub(crate) fn state_of(key: &KeyDetails) -> Value {
 
 /// A key's metadata. Never the key or a hash.
 fn describe(key: &KeyDetails) -> Value {
-    let KeyDetails { record, used, rotation, revoked_at, version } = key;
+    let KeyDetails { record, used, rotation, revoked_at, issued_by, issued_because, version } = key;
     let permissions: Vec<_> = record.permissions.iter().map(|permission| permission.as_str()).collect();
     let tickers = match &record.tickers {
         TickerScope::All => None,
@@ -152,6 +152,8 @@ fn describe(key: &KeyDetails) -> Value {
         "client_id": record.client_id,
         "state": record.state.as_str(),
         "created_at": rfc3339(record.created_at),
+        "issued_by": issued_by,
+        "issued_because": issued_because,
         "expires_at": rfc3339(record.expires_at),
         "revoked_at": revoked_at.map(rfc3339),
         "rate_limit": record.tier.per_minute(),

@@ -6,6 +6,7 @@ mod claim;
 mod clients;
 mod contacts;
 mod done;
+mod emergency;
 mod factors;
 mod keys;
 pub mod openapi;
@@ -13,6 +14,7 @@ mod pipeline;
 mod principals;
 mod reading;
 mod refusal;
+mod register;
 mod requests;
 mod roles;
 mod rotation;
@@ -31,6 +33,7 @@ use engine_aws::key_gate::KeyGate;
 use engine_aws::kms::{ContactCipher, FactorCipher};
 use engine_aws::notices::Notices;
 use engine_aws::people::People;
+use engine_aws::rotations::{EmergencyRotations, RegisterStore};
 use engine_aws::secrets::SecretStore;
 use engine_core::access::BOOTSTRAP;
 use engine_core::audit::{ActorType, SecretKey};
@@ -71,6 +74,8 @@ pub struct KeyAdmin {
     pub(crate) directory: Directory,
     pub(crate) gate: KeyGate,
     pub(crate) people: People,
+    pub(crate) register: RegisterStore,
+    pub(crate) emergencies: EmergencyRotations,
     pub(crate) guard: Guard,
     pub(crate) step_up: StepUp,
     pub(crate) verifier: TokenVerifier,
@@ -93,7 +98,7 @@ impl KeyAdmin {
         let audit = AuditLog::new(dynamodb.clone(), &settings.audit_table);
         let people = People::new(dynamodb.clone(), &settings.people_table, audit.clone());
         let guard = Guard::new(dynamodb.clone(), &settings.guard_table);
-        let secrets = SecretStore::new(secrets);
+        let secrets = SecretStore::new(secrets).with_replica(settings.secrets_replica.clone());
         let factors = FactorCipher::new(kms.clone(), &settings.factors_key);
         let verifier = TokenVerifier::new(
             IssuerKeys::new(dynamodb.clone(), &settings.issuers_table),
@@ -120,6 +125,8 @@ impl KeyAdmin {
             failures: Failures::new(guard.clone()),
             notices: Notices::new(sns, &settings.notices_topic),
             contacts: ContactCipher::new(kms, &settings.contacts_key),
+            register: RegisterStore::new(dynamodb.clone(), &settings.rotations_table),
+            emergencies: EmergencyRotations::new(dynamodb.clone(), &settings.rotations_table),
             people,
             guard,
             verifier,

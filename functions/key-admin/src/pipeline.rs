@@ -24,7 +24,7 @@ use crate::call::{Call, FUNCTION};
 use crate::done::{Done, Handled, Made};
 use crate::routes::{Handler, ROUTES, Target};
 use crate::{
-    KeyAdmin, access_review, claim, clients, contacts, factors, keys, principals, requests, roles, rotation,
+    KeyAdmin, access_review, claim, clients, contacts, emergency, factors, keys, principals, register, requests, roles, rotation,
     service_accounts,
 };
 
@@ -243,5 +243,8 @@ async fn handle(app: &KeyAdmin, call: &Call<'_>, handler: Handler) -> Handled {
         Handler::ReviewRole => roles::review(app, call).await,
         Handler::ShowAccessReview => access_review::show(app, call).await,
         Handler::DecideAccessReview => access_review::decide(app, call).await,
+        Handler::ListRotations => register::list(app, call).await,
+        Handler::RequestRotation => emergency::request(app, call).await,
+        Handler::ShowRotation => emergency::show(app, call).await,
     }
 }

@@ -2,15 +2,13 @@
 
 use engine_aws::people::RoleReview;
 use engine_core::access::Role;
-use engine_core::access::review::{ROLE_REVIEW, Review};
+use engine_core::access::review::role_review_due;
 use engine_core::access::role::DEFINED_ON;
 use engine_core::field::FieldReader;
 use engine_core::time::rfc3339;
 use engine_http::problem::Problem;
 use engine_http::response::Reply;
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::KeyAdmin;
@@ -44,7 +42,8 @@ pub(crate) async fn review(app: &KeyAdmin, call: &Call<'_>) -> Handled {
 fn describe(held: &RoleReview, now: Timestamp) -> Result<Value, Problem> {
     let RoleReview { role, review } = held;
     let permissions: Vec<_> = role.permissions().iter().map(|permission| permission.as_str()).collect();
-    let due = due(review.as_ref())?;
+    let due = role_review_due(review.as_ref());
+    let due = due.map_err(|error| Problem::internal(format!("date of the role definitions: {error}")))?;
     Ok(json!({
         "role": role,
         "description": role.description(),
@@ -54,12 +53,4 @@ fn describe(held: &RoleReview, now: Timestamp) -> Result<Value, Problem> {
         "review_due": rfc3339(due),
         "overdue": due < now,
     }))
-}
-
-/// A year after the later of the definition and its last review.
-fn due(review: Option<&Review>) -> Result<Timestamp, Problem> {
-    let defined = DEFINED_ON.parse::<Date>().and_then(|date| date.to_zoned(TimeZone::UTC));
-    let defined = defined.map_err(|error| Problem::internal(format!("date of the role definitions: {error}")))?;
-    let defined = defined.timestamp();
-    Ok(review.map_or(defined, |review| review.at.max(defined)) + ROLE_REVIEW)
 }

@@ -61,6 +61,9 @@ pub enum Handler {
     ReviewRole,
     ShowAccessReview,
     DecideAccessReview,
+    ListRotations,
+    RequestRotation,
+    ShowRotation,
 }
 
 const fn read(path: &'static str, permission: P, handler: Handler, action: &'static str) -> Route<Target> {
@@ -125,4 +128,8 @@ pub static ROUTES: Routes<Target> = Routes(&[
     change("POST", "/admin/roles/{role}/review", Token(P::RolesReview), H::ReviewRole, E::RoleReview),
     read("/admin/access-review", P::AccessReviewRead, H::ShowAccessReview, "access_review.show"),
     change("POST", "/admin/access-review/{principal_id}", Token(P::AccessReviewDecide), H::DecideAccessReview, E::AccessReview),
+
+    read("/admin/rotations", P::RotationsRead, H::ListRotations, "rotation.list"),
+    change("POST", "/admin/rotations", SteppedUp(P::RotationsEmergency), H::RequestRotation, E::RotationRequest),
+    read("/admin/rotations/{rotation_id}", P::RotationsRead, H::ShowRotation, "rotation.show"),
 ]);

@@ -1,5 +1,7 @@
 //! What the function is told by its environment: names and places, never a secret.
 
+use engine_aws::secrets::Replica;
+
 /// The function's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -17,6 +19,8 @@ pub struct Settings {
     pub guard_table: String,
     /// Table of audit entries (`AUDIT_TABLE`).
     pub audit_table: String,
+    /// Table of rotations (`ROTATIONS_TABLE`).
+    pub rotations_table: String,
     /// Whom a token must be for (`TOKEN_AUDIENCE`).
     pub token_audience: String,
     /// The issuer of staff's tokens (`STAFF_ISSUER`); none where it is empty.
@@ -37,6 +41,8 @@ pub struct Settings {
     pub service_account_prefix: String,
     /// KMS key of those secrets (`SERVICE_ACCOUNTS_KEY`).
     pub service_accounts_key: String,
+    /// Where they are replicated (`SECRETS_REPLICA_REGION`, `SECRETS_REPLICA_KEY`); nowhere where the region is empty.
+    pub secrets_replica: Option<Replica>,
 }
 
 /// A setting that is missing. The function does not start without it.
@@ -55,6 +61,7 @@ impl Settings {
             issuers_table: read("ISSUERS_TABLE")?,
             guard_table: read("GUARD_TABLE")?,
             audit_table: read("AUDIT_TABLE")?,
+            rotations_table: read("ROTATIONS_TABLE")?,
             token_audience: read("TOKEN_AUDIENCE")?,
             staff_issuer: read("STAFF_ISSUER").ok(),
             actor_key_secret: read("ACTOR_KEY_SECRET")?,
@@ -65,6 +72,10 @@ impl Settings {
             notices_topic: read("NOTICES_TOPIC")?,
             service_account_prefix: read("SERVICE_ACCOUNT_PREFIX")?,
             service_accounts_key: read("SERVICE_ACCOUNTS_KEY")?,
+            secrets_replica: match read("SECRETS_REPLICA_REGION") {
+                Ok(region) => Some(Replica { region, key_arn: read("SECRETS_REPLICA_KEY")? }),
+                Err(_) => None,
+            },
         })
     }
 }

@@ -239,7 +239,7 @@ pub(crate) fn write(held: &Held) -> Item {
 
 /// Adds the change from one version of a key to the next, lost where it is no longer as it was read.
 pub(crate) fn update(change: &mut Change, table: &str, read: &Held, next: &Held) -> Result<(), Error> {
-    update_where(change, table, read, next, AS_READ.to_owned(), Vec::new())
+    update_where(change, table, read, next, AS_READ, Vec::new())
 }
 
 /// The same, lost as well where the key was used since it was read.
@@ -248,7 +248,7 @@ pub(crate) fn update_unused(change: &mut Change, table: &str, read: &Held, next:
         Some(used) => ("last_used_at = :used", vec![(":used", n(used.as_millisecond()))]),
         None => ("attribute_not_exists(last_used_at)", Vec::new()),
     };
-    update_where(change, table, read, next, format!("{AS_READ} AND {unused}"), values)
+    update_where(change, table, read, next, &format!("{AS_READ} AND {unused}"), values)
 }
 
 /// The condition that a key is as it was read, but for its use.
@@ -264,7 +264,7 @@ fn update_where(
     table: &str,
     read: &Held,
     next: &Held,
-    condition: String,
+    condition: &str,
     more: Vec<(&'static str, AttributeValue)>,
 ) -> Result<(), Error> {
     let (mut set, mut remove) = (Vec::new(), Vec::new());
@@ -289,7 +289,7 @@ fn update_where(
     let id = read.id();
     let key = Item::from([("pk".into(), s(id.as_str()))]);
     let lost = format_args!("key {id} was changed meanwhile: try again");
-    change.update(table, key, &expression, &condition, values, lost)
+    change.update(table, key, &expression, condition, values, lost)
 }
 
 pub(crate) fn read(item: &Item) -> Result<KeyRecord, Error> {

@@ -8,11 +8,11 @@ use engine_http::problem::Code;
 use serde_json::{Value, json};
 
 use super::schemas::{
-    already_issued, api_key, capacity, client_id, client_status, code, code_of_factor, contact, contact_state,
-    day_count, decimal, decision, factor_state, fee_type, fields, justification, key_id, key_state, list, object,
-    or_null, page, permission_of_keys, person_id, principal_id, principal_state, reason, request_id, request_state,
-    role_of_people, scope, service_account_name, service_account_state, some, successor_state, text, time, whole,
-    words,
+    already_issued, api_key, boolean, capacity, client_id, client_status, code, code_of_factor, contact, contact_state,
+    credential_kind, day_count, decimal, decision, factor_state, fee_type, fields, justification, key_id, key_state,
+    kind_at_once, list, object, or_null, page, permission_of_keys, person_id, principal_id, principal_state, reason,
+    request_id, request_state, role_of_people, scope, service_account_name, service_account_state, some,
+    successor_state, text, time, whole, words,
 };
 use crate::routes::Handler as H;
 
@@ -62,6 +62,11 @@ pub const fn summary(handler: H) -> &'static str {
         H::ReviewRole => "Records the yearly review of a role's definition.",
         H::ShowAccessReview => "Active accounts, with what a reviewer must look at.",
         H::DecideAccessReview => "Records the decision on an account or a service account.",
+        H::ListRotations => "Credentials in use: when each rotated, by whom and why, and when it is due next.",
+        H::RequestRotation => {
+            "Asks for an emergency rotation: everything ends at once, then successors come."
+        }
+        H::ShowRotation => "One emergency rotation: how far it is and what it did.",
     }
 }
 
@@ -74,7 +79,11 @@ pub(super) fn query(handler: H) -> Vec<Value> {
             [filters, page_parameters()].concat()
         }
         H::ListRequests => [vec![parameter("state", &request_state(), false)], page()].concat(),
-        H::ListClients | H::ListPrincipals | H::ListServiceAccounts | H::ShowAccessReview => page(),
+        H::ListClients | H::ListPrincipals | H::ListServiceAccounts | H::ShowAccessReview | H::ShowRotation => page(),
+        H::ListRotations => {
+            let overdue = parameter("overdue", &boolean(), false);
+            [vec![parameter("kind", &credential_kind(), false), overdue], page()].concat()
+        }
         H::RevokeKey => vec![parameter("reason", &reason(), false)],
         H::RemoveRole => vec![parameter("reason", &reason(), true)],
         _ => Vec::new(),
@@ -91,6 +100,13 @@ pub(super) fn body(handler: H) -> Option<Value> {
             ("expiry_days", whole(1, MAX_EXPIRY_DAYS)),
             ("permissions?", some(&permission_of_keys(), Permission::OF_KEYS.len())),
             ("tickers?", some(&ticker(), MAX_LISTED_TICKERS)),
+        ]),
+        H::RequestRotation => fields(&[
+            ("kind", kind_at_once()),
+            ("credential?", text()),
+            ("client_id?", client_id()),
+            ("all?", boolean()),
+            ("reason", words(10, 1000)),
         ]),
         H::RotateKey => fields(&[("overlap_days?", whole(1, 14)), ("reason", reason())]),
         H::ClaimKey => fields(&[("claim_code?", code(CodeKind::Claim))]),
@@ -213,6 +229,9 @@ pub(super) fn answer(handler: H) -> (u16, Value) {
             let service = object(&[("name", service_account_name()), review()]);
             (200, json!({ "anyOf": [person, service] }))
         }
+        H::ListRotations => (200, page("Rotation")),
+        H::RequestRotation => (202, reference("EmergencyRotation")),
+        H::ShowRotation => (200, reference("EmergencyRotationInFull")),
     }
 }
 
@@ -301,7 +320,7 @@ pub(super) fn security(handler: H) -> Option<Value> {
 pub(super) const fn problems(handler: H) -> &'static [Code] {
     use Code as C;
     match handler {
-        H::CreateKey => &[C::ResourceNotFound],
+        H::CreateKey | H::RequestRotation => &[C::ResourceNotFound],
         H::ClaimKey => &[C::ResourceNotFound, C::RateLimited],
         H::ListRoles => &[C::InvalidRequest],
         H::ApproveRequest

@@ -1,8 +1,10 @@
 //! The schemas that operations are put together from.
 
+use engine_aws::rotations::{CalendarRow, Phase};
 use engine_core::access::request::{Capacity, ELEVATION_HOURS, RequestState, Wanted};
 use engine_core::access::review::Decision;
 use engine_core::access::{CodeKind, KeyState, Permission, Role};
+use engine_core::rotation::CredentialKind;
 pub(super) use engine_http::openapi::schema::{
     boolean, code_of_factor, count, fields, list, object, one_of, or_null, page, pattern, some, text, time,
     uuid as request_id, whole, words,
@@ -11,6 +13,7 @@ use engine_http::openapi::{CLIENT_ID, reference};
 use serde_json::{Map, Value, json};
 
 use super::token;
+use crate::emergency::KINDS;
 
 /// A decimal of at most 4 decimals, as number or string.
 pub(super) fn decimal(most: u32) -> Value {
@@ -136,6 +139,16 @@ fn names(permissions: &[Permission]) -> Value {
     one_of(&names)
 }
 
+/// A kind of credential, as the rotation register lists it.
+pub(super) fn credential_kind() -> Value {
+    one_of(&CredentialKind::ALL.map(CredentialKind::as_str))
+}
+
+/// A kind that can be rotated at once.
+pub(super) fn kind_at_once() -> Value {
+    one_of(&KINDS.map(CredentialKind::as_str))
+}
+
 pub(super) fn day_count() -> Value {
     one_of(&["ACT/365F", "ACT/360"])
 }
@@ -150,7 +163,7 @@ pub(super) fn in_path(name: &str) -> Value {
         "key_id" | "contact_id" => key_id(),
         "client_id" => client_id(),
         "principal_id" => pattern("^[A-Za-z0-9._@|+:-]{1,128}$"),
-        "request_id" => request_id(),
+        "request_id" | "rotation_id" => request_id(),
         "name" => service_account_name(),
         "role" => role(),
         _ => text(),
@@ -171,6 +184,9 @@ pub(super) fn components() -> Map<String, Value> {
         ("Role", role_definition()),
         ("AccessRow", access_row()),
         ("Review", review()),
+        ("Rotation", rotation()),
+        ("EmergencyRotation", object(&emergency_rotation())),
+        ("EmergencyRotationInFull", emergency_rotation_in_full()),
     ];
     own.into_iter().chain(token::components()).map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
@@ -181,6 +197,8 @@ fn key() -> Value {
         ("client_id", client_id()),
         ("state", key_state()),
         ("created_at", time()),
+        ("issued_by", or_null(text())),
+        ("issued_because", or_null(text())),
         ("expires_at", time()),
         ("revoked_at", or_null(time())),
         ("rate_limit", count()),
@@ -344,6 +362,55 @@ fn access_row() -> Value {
         ("last_review", or_null(reference("Review"))),
         ("flags", list(&one_of(&["unreviewed", "idle", "orphaned", "decision_open"]))),
     ])
+}
+
+/// A row of the rotation register. No date makes due what rotates on compromise alone.
+fn rotation() -> Value {
+    object(&[
+        ("kind", credential_kind()),
+        ("credential", text()),
+        ("client_id", or_null(client_id())),
+        ("owner", or_null(person_id())),
+        ("state", one_of(&CalendarRow::STATES)),
+        ("last_rotated_at", time()),
+        ("rotated_by", or_null(text())),
+        ("because", or_null(text())),
+        ("next_due_at", or_null(time())),
+        ("overdue", boolean()),
+    ])
+}
+
+fn emergency_rotation() -> Vec<(&'static str, Value)> {
+    let target = object(&[("credential", or_null(text())), ("client_id", or_null(client_id())), ("all", boolean())]);
+    let counts = object(&["clients", "revoked", "issued", "notified"].map(|name| (name, count())));
+    vec![
+        ("rotation_id", request_id()),
+        ("kind", kind_at_once()),
+        ("target", target),
+        ("reason", text()),
+        ("requested_by", text()),
+        ("requested_at", time()),
+        ("state", one_of(&Phase::ALL.map(Phase::as_str))),
+        ("counts", counts),
+        ("attempts", count()),
+        ("started_at", or_null(time())),
+        ("revoked_at", or_null(time())),
+        ("issued_at", or_null(time())),
+        ("completed_at", or_null(time())),
+    ]
+}
+
+fn emergency_rotation_in_full() -> Value {
+    let credential = object(&[
+        ("credential", text()),
+        ("client_id", or_null(client_id())),
+        ("revoked_at", or_null(time())),
+        ("issued_at", or_null(time())),
+        ("notified_at", or_null(time())),
+        ("note", or_null(text())),
+    ]);
+    let more = [("credentials", list(&credential)), ("next_cursor", or_null(text()))];
+    object(&[&emergency_rotation()[..], &more].concat())
 }
 
 fn review() -> Value {

@@ -23,6 +23,7 @@ pub(crate) fn path_of(route: &Route<Target>) -> String {
         ("{principal_id}", "nobody@example.com"),
         ("{role}", "nonsense"),
         ("{request_id}", "019bc3ac-2f00-7989-bdd9-14e14da269cf"),
+        ("{rotation_id}", "019bc3ac-2f00-7989-bdd9-14e14da269cf"),
         ("{name}", "svc-no-such"),
     ];
     let path = named.iter().fold(route.path.to_owned(), |path, (name, value)| path.replace(name, value));

@@ -62,7 +62,7 @@ fn what_changes_something_is_recorded_and_what_reads_is_a_get() {
 }
 
 #[test]
-fn what_makes_keys_silences_contacts_or_ends_clients_takes_a_second_factor() {
+fn what_makes_or_ends_keys_silences_contacts_or_ends_clients_takes_a_second_factor() {
     let stepped_up = ROUTES.0.iter().filter(|route| matches!(route.access, Access::SteppedUp(_)));
     let stepped_up = stepped_up.map(|route| (route.method, route.path));
     assert_eq!(
@@ -74,6 +74,7 @@ fn what_makes_keys_silences_contacts_or_ends_clients_takes_a_second_factor() {
             ("POST", "/admin/api-keys/{key_id}/claim-code"),
             ("POST", "/admin/api-keys/{key_id}/unfreeze"),
             ("POST", "/admin/clients/{client_id}/terminate"),
+            ("POST", "/admin/rotations"),
             ("POST", "/admin/clients/{client_id}/contacts"),
             ("DELETE", "/admin/clients/{client_id}/contacts/{contact_id}"),
         ])

@@ -1,6 +1,7 @@
 //! `/admin/service-accounts`: approved by security, with a credential that only Secrets Manager holds.
 
 use engine_aws::people::ServiceAccountHeld;
+use engine_aws::secrets::Replica;
 use engine_core::access::token::OUR_ISSUER;
 use engine_core::access::{CodeKind, OneTimeCode, ServiceAccountName};
 use serde_json::{Value, json};
@@ -52,6 +53,18 @@ async fn a_service_account_is_created_by_security_and_its_credential_is_in_secre
     assert!(!shown.text.contains("hash") && !shown.text.contains("brs_"), "{}", shown.text);
     let listed = admin.call("GET", PATH).by(&officer).send().await.expect(200);
     assert_eq!(listed["items"][0]["name"], NAME);
+}
+
+#[tokio::test]
+async fn the_secret_is_made_in_the_second_region_too_where_there_is_one() {
+    let (region, key_arn) = ("us-west-2".to_owned(), "arn:aws:kms:us-west-2:123456789012:key/1".to_owned());
+    let admin = Admin::with_replica(Replica { region: region.clone(), key_arn: key_arn.clone() }).await;
+    let (alice, officer) = (admin.named("alice", &["admin"]).await, admin.named("sam", &["security"]).await);
+    let id = admin.ask(&alice, PATH, &new()).await;
+    admin.approve(&officer, &id).await.expect(200);
+    let described = admin.secrets.client().describe_secret().secret_id(SECRET).send().await.unwrap();
+    let [replica] = described.replication_status() else { panic!("one replica") };
+    assert_eq!((replica.region(), replica.kms_key_id()), (Some(region.as_str()), Some(key_arn.as_str())));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! find the same thing due make one notice, and one that was told is never made again.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use engine_core::access::ClientId;
 use engine_core::rotation::{CredentialKind, Notice, NoticeKind};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,9 @@ const WAITING: &str = "notices";
 const TOLD: &str = "notices#told";
 /// How long it is known that a notice was told: over any turn of a credential.
 const KEPT: SignedDuration = SignedDuration::from_hours(800 * 24);
+/// How long a publisher has a notice to itself. Shorter than Lambda waits before it tries an invocation again, so that a notice
+/// whose publisher was cut off is published again while the topic still knows it.
+pub const CLAIM: SignedDuration = SignedDuration::from_secs(45);
 
 /// The notices in the table `rotations`.
 #[derive(Clone, Debug)]
@@ -82,6 +86,32 @@ impl Outbox {
         got.items().iter().map(waiting).collect()
     }
 
+    /// Takes a notice that waits, to publish it. False where another publisher has it, or has told it.
+    pub async fn claim(&self, waiting: &Waiting, now: Timestamp) -> Result<bool, Error> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(WAITING, &waiting.id)))
+            .update_expression("SET claimed_until = :until")
+            .condition_expression(
+                "attribute_exists(pk) AND (attribute_not_exists(claimed_until) OR claimed_until <= :now)",
+            )
+            .expression_attribute_values(":until", n((now + CLAIM).as_millisecond()))
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
+        }
+    }
+
     /// Notes that a notice was told: it waits no longer, and is not made again. False where that was known.
     pub async fn told(&self, waiting: &Waiting, now: Timestamp) -> Result<bool, Error> {
         let mut change = Change::default();
@@ -106,12 +136,10 @@ fn key(pk: &str, sk: &str) -> Item {
 fn waiting(item: &Item) -> Result<Waiting, Error> {
     let notice = Notice {
         kind: NoticeKind::from_name(string(item, "kind")?).ok_or_else(|| absent("kind"))?,
-        credential_kind: match item.contains_key("credential_kind") {
-            true => Some(
-                CredentialKind::from_name(string(item, "credential_kind")?).ok_or_else(|| absent("credential_kind"))?,
-            ),
-            false => None,
-        },
+        credential_kind: item
+            .contains_key("credential_kind")
+            .then(|| parsed(item, "credential_kind", |name| CredentialKind::from_name(name).ok_or("not a kind")))
+            .transpose()?,
         credential: string(item, "credential")?.to_owned(),
         turn: string(item, "turn")?.to_owned(),
         client_id: item.contains_key("client_id").then(|| parsed(item, "client_id", ClientId::parse)).transpose()?,
