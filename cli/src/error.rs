@@ -138,6 +138,14 @@ pub(crate) enum Error {
         /// How long was waited.
         seconds: u64,
     },
+    /// An emergency rotation that did not come to its end in time.
+    #[error("rotation {rotation_id} was not done after {seconds} s; it goes on: engine rotations show {rotation_id}")]
+    RotationNotDone {
+        /// The rotation.
+        rotation_id: String,
+        /// How long was waited.
+        seconds: u64,
+    },
     /// A bundle that arrived otherwise than it was made.
     #[error("what was fetched is not the bundle that was made: its SHA-256 is {found}, not {expected}; try again")]
     OtherBundle {
@@ -236,6 +244,7 @@ impl Error {
             | Self::Unanswered { .. }
             | Self::NotImported { .. }
             | Self::ExportNotDone { .. }
+            | Self::RotationNotDone { .. }
             | Self::OtherBundle { .. } => Exit::Unavailable,
             Self::Api(refusal) => refusal.exit(),
             _ if self.is_broken_pipe() => Exit::Done,

@@ -103,7 +103,7 @@ struct ListKeysArguments {
     /// Only this client's
     #[arg(long)]
     client_id: Option<String>,
-    /// Only those in this state: ACTIVE, CLAIMED, FROZEN or REVOKED
+    /// Only those in this state: ACTIVE, CLAIMED, FROZEN, EXPIRED or REVOKED
     #[arg(long)]
     state: Option<String>,
     #[command(flatten)]

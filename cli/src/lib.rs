@@ -17,6 +17,8 @@ mod render;
 mod replay;
 mod requests;
 mod review;
+mod rotate;
+mod rotations;
 #[cfg(test)]
 mod sealed;
 mod service_accounts;
@@ -56,6 +58,8 @@ enum Command {
     ServiceAccounts(service_accounts::ServiceAccountsArguments),
     Roles(review::RolesArguments),
     AccessReview(review::AccessReviewArguments),
+    Rotations(rotations::RotationsArguments),
+    Rotate(rotate::RotateArguments),
     BreakGlass(break_glass::BreakGlassArguments),
     Evidence(evidence::EvidenceArguments),
     Audit(audit::AuditArguments),
@@ -83,6 +87,8 @@ pub fn run(arguments: Arguments) -> Exit {
         Command::ServiceAccounts(arguments) => wait(service_accounts::run(arguments)),
         Command::Roles(arguments) => wait(review::roles(arguments)),
         Command::AccessReview(arguments) => wait(review::access(arguments)),
+        Command::Rotations(arguments) => wait(rotations::run(arguments)),
+        Command::Rotate(arguments) => wait(rotate::run(arguments)),
         Command::BreakGlass(arguments) => wait(break_glass::run(stack, arguments)),
     };
     done.unwrap_or_else(|error| {

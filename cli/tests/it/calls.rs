@@ -253,6 +253,21 @@ fn requests_service_accounts_and_reviews() {
 }
 
 #[test]
+fn rotations() {
+    check(vec![
+        ("rotations", "", "GET", "/admin/rotations?limit=100", None),
+        (
+            "rotations --kind service-account --overdue",
+            "",
+            "GET",
+            "/admin/rotations?limit=100&kind=service_account&overdue=true",
+            None,
+        ),
+        ("rotations --kind kms_key", "", "GET", "/admin/rotations?limit=100&kind=kms_key", None),
+    ]);
+}
+
+#[test]
 fn a_key_is_issued_shown_once_and_described() {
     let issued = json!({ "key_id": KEY, "api_key": "bre_live_secret" });
     let metadata = json!({ "key_id": KEY, "client_id": "acme", "state": "ACTIVE", "rate_limit": 300 });

@@ -14,5 +14,6 @@ mod http;
 mod import;
 mod price;
 mod replay;
+mod rotations;
 mod token;
 mod verify;
