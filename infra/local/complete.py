@@ -66,12 +66,15 @@ def _table(stack: "_Stack", table: str, properties: dict[str, Any]) -> None:
 
 
 def _topic(stack: "_Stack", topic: str, properties: dict[str, Any]) -> None:
-    """Encryption."""
-    stack.client("sns").set_topic_attributes(
-        TopicArn=topic,
-        AttributeName="KmsMasterKeyId",
-        AttributeValue=stack.resolve(properties["KmsMasterKeyId"]),
-    )
+    """Encryption; that it is FIFO, without which it neither keeps an order nor drops what comes twice."""
+    attributes = {"KmsMasterKeyId": stack.resolve(properties["KmsMasterKeyId"])}
+    for name in ("FifoTopic", "ContentBasedDeduplication"):
+        if name in properties:
+            attributes[name] = str(stack.resolve(properties[name])).lower()
+    for name, value in attributes.items():
+        stack.client("sns").set_topic_attributes(
+            TopicArn=topic, AttributeName=name, AttributeValue=value
+        )
 
 
 def _bucket(stack: "_Stack", bucket: str, properties: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from . import build, console, staff
 from .console import StepFailed
-from .settings import REGION, ROOT, Settings
+from .settings import REGION, REPLICA_REGION, ROOT, Settings
 
 SAMCONFIG = ROOT / "samconfig.toml"
 
@@ -32,8 +32,26 @@ def _parameters(settings: Settings) -> list[str]:
     local = tomlkit.parse(SAMCONFIG.read_text()).unwrap()["local"]
     # SAM reads YAML, which JSON is: nothing has to be quoted.
     file = settings.state / "parameters.yaml"
-    file.write_text(json.dumps(staff.parameters(settings)))
+    own = {
+        **staff.parameters(settings),
+        "EmulatorEndpoint": settings.endpoint,
+        "ReplicaRegion": REPLICA_REGION,
+        "ReplicaKeyArn": _replica_key(settings),
+    }
+    file.write_text(json.dumps(own))
     return [local["deploy"]["parameters"]["parameter_overrides"], f"file://{file}"]
+
+
+def _replica_key(settings: Settings) -> str:
+    """The ARN of the key that secrets are encrypted with in the second region, which no template of this one can make."""
+    kms = client(settings, "kms", REPLICA_REGION)
+    alias = f"alias/{settings.stack}-replicas"
+    try:
+        return kms.describe_key(KeyId=alias)["KeyMetadata"]["Arn"]
+    except kms.exceptions.NotFoundException:
+        made = kms.create_key(Description=f"{settings.stack}: replicas of secrets")
+        kms.create_alias(AliasName=alias, TargetKeyId=made["KeyMetadata"]["KeyId"])
+        return made["KeyMetadata"]["Arn"]
 
 
 def invoke(settings: Settings, function: str) -> None:
@@ -79,8 +97,10 @@ def session(settings: Settings) -> boto3.Session:
     )
 
 
-def client(settings: Settings, service: str):
-    return session(settings).client(service, endpoint_url=settings.endpoint)
+def client(settings: Settings, service: str, region: str = REGION):
+    return session(settings).client(
+        service, endpoint_url=settings.endpoint, region_name=region
+    )
 
 
 def outputs(settings: Settings) -> dict[str, str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV_BIN = ROOT / ".venv" / "bin"
 REGION = "us-east-1"
+# Where secrets are replicated.
+REPLICA_REGION = "us-west-2"
 
 # Local builds trade run time for build time. One profile for functions and CLI, or everything compiles twice.
 QUICK_PROFILE = {

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.local import settings
+
 TABLES = [
     *["keys", "clients", "market", "audit", "people", "issuers", "guard"],
-    *["log", "exports"],
+    *["log", "exports", "rotations"],
 ]
 # Each with the name that its log group and its own name end in.
 FUNCTIONS = {
@@ -25,12 +27,18 @@ FUNCTIONS = {
     "AuditSealFunction": "audit-seal",
     "EvidenceExportFunction": "evidence-export",
     "RetentionGuardFunction": "retention-guard",
+    "RotationFunction": "rotation",
+    "CredentialSweepFunction": "credential-sweep",
 }
 
 REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
 # Partitions that those who may use the table at all may use: AWS judges this too.
-PARTITIONS = {"people": "service_accounts", "guard": "refusals-permission-test"}
+PARTITIONS = {
+    "people": "service_accounts",
+    "guard": "refusals-permission-test",
+    "rotations": "register",
+}
 
 
 def table_calls(table: str) -> dict[str, Callable[[Any], Any]]:
@@ -95,6 +103,9 @@ ADMINISTER = {
     "ConditionCheckItem",
 }
 
+# It makes nothing: neither keys, clients nor people.
+SWEEP = ADMINISTER - {"PutItem"}
+
 # What is not here is permitted nothing.
 PERMITTED = {
     ("PricingFunction", "keys"): {"UpdateItem"},
@@ -132,6 +143,16 @@ PERMITTED = {
     ("EvidenceExportFunction", "issuers"): {"GetItem"},
     ("EvidenceExportFunction", "guard"): COUNT,
     ("RetentionGuardFunction", "audit"): {"PutItem"},
+    ("KeyAdminFunction", "rotations"): {"GetItem", "Query", "PutItem"},
+    ("RotationFunction", "people"): {"GetItem", "UpdateItem"},
+    ("RotationFunction", "rotations"): {"GetItem", "UpdateItem"},
+    ("RotationFunction", "audit"): {"PutItem"},
+    # Of keys it queries what is due, in an index of its own.
+    ("CredentialSweepFunction", "keys"): {"GetItem", "BatchGetItem", "UpdateItem"},
+    ("CredentialSweepFunction", "clients"): SWEEP,
+    ("CredentialSweepFunction", "people"): SWEEP,
+    ("CredentialSweepFunction", "rotations"): {*SWEEP, "PutItem", "DeleteItem"},
+    ("CredentialSweepFunction", "audit"): {"PutItem"},
 }
 
 READABLE_SECRETS = {
@@ -143,6 +164,8 @@ READABLE_SECRETS = {
     "AuditSealFunction": {"actor-key"},
     "EvidenceExportFunction": {"actor-key", "reference-key"},
     "RetentionGuardFunction": {"actor-key"},
+    "RotationFunction": {"actor-key", "reference-key", "bootstrap-totp"},
+    "CredentialSweepFunction": {"actor-key", "reference-key"},
 }
 
 # Keys of the template, used by name and not through another service.
@@ -167,6 +190,7 @@ SIGNING_KEYS = {
         for key in ("LogKey", "EvidenceKey")
     },
 }
+WATCH = {"DescribeKey", "GetKeyRotationStatus"}
 KEY_USES = {
     ("KeyAdminFunction", "FactorsKey"): {"Encrypt", "Decrypt"},
     ("KeyAdminFunction", "ContactsKey"): {"GenerateDataKey", "Decrypt"},
@@ -176,6 +200,8 @@ KEY_USES = {
     ("AuditSealFunction", "LogKey"): {"Sign", "GetPublicKey"},
     ("EvidenceExportFunction", "EvidenceKey"): {"Sign", "GetPublicKey"},
     ("EvidenceExportFunction", "FactorsKey"): {"Decrypt"},
+    **{("CredentialSweepFunction", key): WATCH for key in KEYS},
+    ("CredentialSweepFunction", "ContactsKey"): {*WATCH, "Decrypt"},
 }
 PURPOSES = {"FactorsKey": "totp", "ContactsKey": "contact"}
 
@@ -209,6 +235,21 @@ def test_a_function_can_do_to_a_table_what_it_needs_and_nothing_else(
         action for action, call in calls.items() if not refused(call, dynamodb)
     }
     assert let_through == PERMITTED.get((function, table), set())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_the_sweep_asks_which_keys_have_something_due(
+    function: str, as_role: Any, stack: dict[str, str]
+) -> None:
+    dynamodb = as_role(function)("dynamodb")
+    index = {"TableName": f"{stack['ENGINE_STACK']}-keys", "IndexName": "due"}
+    query = {
+        "KeyConditionExpression": "due_shard = :shard AND due_at < :now",
+        "ExpressionAttributeValues": {":shard": {"S": "00"}, ":now": {"N": "0"}},
+    }
+    may = function == "CredentialSweepFunction"
+    assert refused(dynamodb.query, **index, **query) is not may
+    assert refused(dynamodb.scan, **index, Limit=1)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -267,8 +308,19 @@ def test_no_function_reads_another_secret_or_changes_one(
     try:
         assert refused(secrets.get_secret_value, SecretId=other)
         assert refused(secrets.list_secrets)
-        assert refused(secrets.put_secret_value, SecretId=own, SecretString="forged")
         assert refused(secrets.delete_secret, SecretId=own)
+        rotates = function == "RotationFunction"
+        # There is no such version: what is let through changes nothing.
+        moved = {"VersionStage": "NOTHING", "RemoveFromVersionId": "0" * 32}
+        move = secrets.update_secret_version_stage
+        assert refused(move, SecretId=own, **moved) is not rotates
+        if not rotates:
+            forged = {"SecretId": own, "SecretString": "forged"}
+            assert refused(secrets.put_secret_value, **forged)
+        # How long ago it rotated is nobody's secret, but few need it.
+        watches = rotates or function == "CredentialSweepFunction"
+        assert refused(secrets.describe_secret, SecretId=own) is not watches
+        assert refused(secrets.rotate_secret, SecretId=own)
     finally:
         operator("secretsmanager").delete_secret(
             SecretId=other, ForceDeleteWithoutRecovery=True
@@ -276,32 +328,42 @@ def test_no_function_reads_another_secret_or_changes_one(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_only_key_admin_writes_secrets_of_service_accounts_and_nobody_reads_them(
+def test_secrets_of_service_accounts_are_made_by_key_admin_and_read_by_those_who_rotate_them(
     function: str, as_role: Any, operator: Any, stack: dict[str, str]
 ) -> None:
-    may = function == "KeyAdminFunction"
+    makes = function == "KeyAdminFunction"
+    sweeps = function == "CredentialSweepFunction"
+    rotates = sweeps or function == "RotationFunction"
     prefix = f"{stack['ENGINE_STACK']}/service-accounts/svc-permission"
     there, made = f"{prefix}-there", f"{prefix}-{function}"
     operators = operator("secretsmanager")
     operators.create_secret(Name=there, SecretString="a")
     secrets = as_role(function)("secretsmanager")
+    of = {"SecretId": there}
     try:
         tagged = {"Tags": [{"Key": "purpose", "Value": "permission-test"}]}
         created = not refused(
             secrets.create_secret, Name=made, SecretString="b", **tagged
         )
-        assert created is may
+        assert created is makes
+        put = not refused(secrets.put_secret_value, **of, SecretString="c")
+        assert put is (makes or rotates)
+        assert refused(secrets.get_secret_value, **of) is not rotates
+        assert refused(secrets.describe_secret, **of) is not rotates
+        moved = {"VersionStage": "NOTHING", "RemoveFromVersionId": "0" * 32}
         assert (
-            refused(secrets.put_secret_value, SecretId=there, SecretString="c")
-            is not may
+            refused(secrets.update_secret_version_stage, **of, **moved) is not rotates
         )
-        assert refused(secrets.get_secret_value, SecretId=there)
-        assert refused(secrets.delete_secret, SecretId=there)
+        assert refused(secrets.rotate_secret, **of) is not sweeps
+        replicated = {"AddReplicaRegions": [{"Region": settings.REPLICA_REGION}]}
+        replicate = secrets.replicate_secret_to_regions
+        assert refused(replicate, **of, **replicated) is not makes
+        assert refused(secrets.delete_secret, **of)
         # Beside the prefix, not even it.
         elsewhere = f"{stack['ENGINE_STACK']}/permission-{function}"
         assert refused(secrets.create_secret, Name=elsewhere, SecretString="d")
     finally:
-        for name in [there, made] if may else [there]:
+        for name in [there, made] if makes else [there]:
             operators.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
 
@@ -310,7 +372,7 @@ def test_only_key_admin_writes_secrets_of_service_accounts_and_nobody_reads_them
 def test_a_function_uses_the_keys_that_it_needs_for_what_it_needs(
     function: str, name: str, as_role: Any, operator: Any, stack: dict[str, str]
 ) -> None:
-    """One function signs with each signing key; contacts are decrypted by key-admin alone."""
+    """One function signs with each signing key; contacts are decrypted by those who tell them something."""
     key = _key_arn(operator, stack, name)
     context = {"purpose": PURPOSES.get(name, "permission-test")}
     sealed = b"x" * 100
@@ -332,6 +394,9 @@ def test_a_function_uses_the_keys_that_it_needs_for_what_it_needs(
         ),
         "PutKeyPolicy": lambda: kms.put_key_policy(KeyId=key, Policy="{}"),
         "ScheduleKeyDeletion": lambda: kms.schedule_key_deletion(KeyId=key),
+        "DescribeKey": lambda: kms.describe_key(KeyId=key),
+        "GetKeyRotationStatus": lambda: kms.get_key_rotation_status(KeyId=key),
+        "DisableKeyRotation": lambda: kms.disable_key_rotation(KeyId=key),
     }
     let_through = {action for action, call in calls.items() if not refused(call)}
     assert let_through == KEY_USES.get((function, name), set())
@@ -348,8 +413,8 @@ def test_not_even_an_administrator_of_the_account_signs(
     assert refused(kms.sign, KeyId=key, **SIGNING_KEYS[name])
 
 
-@pytest.mark.parametrize("name", ["TablesKey", "RecordsKey", "LogsKey", "SecretsKey"])
-def test_not_even_an_administrator_of_the_account_destroys_what_the_record_is_read_with(
+@pytest.mark.parametrize("name", KEYS)
+def test_not_even_an_administrator_of_the_account_destroys_a_key(
     name: str, administrator: Any, operator: Any, stack: dict[str, str]
 ) -> None:
     """The key itself refuses."""
@@ -372,6 +437,23 @@ def test_only_key_admin_tells_contacts_anything(
     # Nobody adds a listener.
     listener = {"Protocol": "email", "Endpoint": "nobody@example.com"}
     assert refused(sns.subscribe, TopicArn=topic, **listener)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_the_sweep_tells_of_credentials(
+    function: str, as_role: Any, outputs: dict[str, str]
+) -> None:
+    topic = outputs["LifecycleTopicArn"]
+    may = function == "CredentialSweepFunction"
+    told = {"Message": "permission test", "MessageGroupId": "permission-test"}
+    told |= {"MessageDeduplicationId": f"permission-test-{function}"}
+    sns = as_role(function)("sns")
+    assert refused(sns.publish, TopicArn=topic, **told) is not may
+    listener = {"Protocol": "sqs", "Endpoint": "arn:aws:sqs:us-east-1:0:nobody"}
+    assert refused(sns.subscribe, TopicArn=topic, **listener)
+    event = {"Source": "permission-test", "DetailType": "test", "Detail": "{}"}
+    events = as_role(function)("events")
+    assert refused(events.put_events, Entries=[event]) is not may
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -406,6 +488,10 @@ def test_no_function_calls_another_or_looks_at_identities(
     for other in FUNCTIONS.values():
         name = f"{stack['ENGINE_STACK']}-{other}"
         assert refused(role("lambda").invoke, FunctionName=name), other
+        # Secrets Manager asks whoever names it as what rotates a secret whether they may call it.
+        names = (function, other) == ("CredentialSweepFunction", "rotation")
+        alias = f"{name}:live"
+        assert refused(role("lambda").invoke, FunctionName=alias) is not names, other
     assert refused(role("kms").list_keys)
     assert refused(role("iam").list_roles)
     assert refused(role("logs").create_log_group, logGroupName="/forged")

@@ -183,11 +183,63 @@ SIGNING = [
 ]
 
 
-def test_every_key_rotates_but_those_that_kms_cannot_rotate() -> None:
-    keys = [*of_type("AWS::KMS::Key").items()]
-    keys += of_type("AWS::KMS::Key", load(ROOT / "infra" / "trail.yaml")).items()
-    still = [k for k, v in keys if v["Properties"].get("EnableKeyRotation") is not True]
-    assert still == [key for key, *_ in SIGNING]
+# Every key of the stack and what it is for, as its description says.
+KEYS = {
+    "TablesKey": "DynamoDB tables",
+    "LogsKey": "log groups",
+    "MarketFilesKey": "market data files",
+    "RecordsKey": "the sealed log",
+    "SecretsKey": "secrets",
+    "FactorsKey": "second factors of people",
+    "ContactsKey": "contacts of clients",
+    "TokenKey": "access tokens",
+    "LogKey": "checkpoints of the sealed log",
+    "EvidenceKey": "manifests of evidence",
+    "TrailKey": "CloudTrail",
+}
+
+
+def test_every_key_has_a_purpose_of_its_own() -> None:
+    found = {**of_type("AWS::KMS::Key"), **of_type("AWS::KMS::Key", load(TEMPLATES[3]))}
+    purposes = {
+        name: key["Properties"]["Description"]["Fn::Sub"].split("}: ", 1)[1]
+        for name, key in found.items()
+    }
+    assert set(purposes) == set(KEYS)
+    for name, purpose in KEYS.items():
+        assert purposes[name].startswith(purpose), name
+    assert len(set(purposes.values())) == len(KEYS)
+
+
+@pytest.mark.parametrize("key", everywhere("AWS::KMS::Key"))
+def test_a_key_rotates_every_year_where_kms_can_rotate_it(key: dict[str, Any]) -> None:
+    properties = key["Properties"]
+    if properties.get("KeyUsage") == "SIGN_VERIFY":
+        # KMS refuses: its successor is another key.
+        assert not {"EnableKeyRotation", "RotationPeriodInDays"} & set(properties)
+    else:
+        assert properties["EnableKeyRotation"] is True
+        assert properties["RotationPeriodInDays"] == 365
+        # Material of one's own would not rotate.
+        assert properties.get("Origin", "AWS_KMS") == "AWS_KMS"
+
+
+def test_a_signing_key_has_an_alias_which_its_successor_takes_over() -> None:
+    asymmetric = {
+        name
+        for name, key in of_type("AWS::KMS::Key").items()
+        if key["Properties"].get("KeyUsage") == "SIGN_VERIFY"
+    }
+    assert asymmetric == {key for key, *_ in SIGNING}
+    aliases = of_type("AWS::KMS::Alias").values()
+    behind = {
+        alias["Properties"]["TargetKeyId"]["Ref"]: alias["Properties"]["AliasName"]
+        for alias in aliases
+    }
+    assert set(behind) == asymmetric
+    for key, name in behind.items():
+        purpose = key.removesuffix("Key").lower()
+        assert name == {"Fn::Sub": f"alias/${{AWS::StackName}}-{purpose}"}
 
 
 def denied_to_all_but(statement: dict[str, Any], function: str) -> None:
@@ -209,8 +261,8 @@ def test_one_function_signs_with_a_key_whatever_other_policies_say(
     assert (signing["KeyUsage"], signing["KeySpec"]) == ("SIGN_VERIFY", spec)
     assert may("kms:Sign", key) == {signs}
     assert may("kms:GetPublicKey", key) == reads
-    (deny,) = [s for s in signing["KeyPolicy"]["Statement"] if s["Effect"] == "Deny"]
-    assert deny["Action"] == "kms:Sign"
+    policy = signing["KeyPolicy"]["Statement"]
+    (deny,) = [s for s in policy if s["Action"] == "kms:Sign"]
     denied_to_all_but(deny, signs)
 
 
@@ -243,6 +295,16 @@ def test_a_signing_key_is_succeeded_by_naming_the_one_before_it(
     assert may("kms:Sign", parameter) == {function}
 
 
+def test_the_tokens_of_the_key_before_are_verified_as_long_as_it_is_named() -> None:
+    assert TEMPLATE["Parameters"]["TokenKeyPredecessorArn"]["Default"] == ""
+    mirrors = FUNCTIONS["IssuerKeysFunction"]["Properties"]["Environment"]["Variables"]
+    assert mirrors["TOKEN_KEY_PREDECESSOR"] == {"Ref": "TokenKeyPredecessorArn"}
+    # It is read, and signs no more.
+    readers = may("kms:GetPublicKey", "TokenKeyPredecessorArn")
+    assert readers == {"IssuerKeysFunction"}
+    assert may("kms:Sign", "TokenKeyPredecessorArn") == set()
+
+
 def but_the_root_and_a_deployment(condition: dict[str, Any]) -> None:
     """What a refusal leaves out: the account's root, and CloudFormation on somebody's behalf."""
     assert set(condition) == {"ArnNotEquals", "StringNotEquals"}
@@ -253,13 +315,12 @@ def but_the_root_and_a_deployment(condition: dict[str, Any]) -> None:
     }
 
 
-@pytest.mark.parametrize("key", ["TablesKey", "RecordsKey", "LogsKey", "SecretsKey"])
-def test_a_key_that_the_record_cannot_be_read_without_is_not_destroyed(
-    key: str,
-) -> None:
-    policy = TEMPLATE["Resources"][key]["Properties"]["KeyPolicy"]["Statement"]
-    (deny,) = [s for s in policy if s["Effect"] == "Deny"]
-    assert deny["Principal"] == "*"
+@pytest.mark.parametrize("key", everywhere("AWS::KMS::Key"))
+def test_a_key_is_destroyed_by_nobody(key: dict[str, Any]) -> None:
+    """What it encrypts is lost with it; what it signed is shown to be its by it."""
+    policy = key["Properties"]["KeyPolicy"]["Statement"]
+    (deny,) = [s for s in policy if "kms:ScheduleKeyDeletion" in listed(s["Action"])]
+    assert (deny["Effect"], deny["Principal"]) == ("Deny", "*")
     assert set(deny["Action"]) == {"kms:ScheduleKeyDeletion", "kms:DisableKey"}
     but_the_root_and_a_deployment(deny["Condition"])
 
@@ -274,6 +335,24 @@ def test_only_key_admin_publishes_notices_and_they_are_encrypted() -> None:
     assert "KeyAdminRole" in json.dumps(deny["Condition"])
 
 
+def test_only_the_sweep_tells_of_credentials_in_order_once_and_encrypted() -> None:
+    assert may("sns:Publish", "LifecycleTopic") == {"CredentialSweepFunction"}
+    topic = TEMPLATE["Resources"]["LifecycleTopic"]["Properties"]
+    assert topic["TopicName"]["Fn::Sub"].endswith(".fifo")
+    # What is told twice bears the same id. Two notices of the same words do not.
+    assert (topic["FifoTopic"], topic["ContentBasedDeduplication"]) == (True, False)
+    assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": "ContactsKey.Arn"}
+    policy = TEMPLATE["Resources"]["LifecycleTopicPolicy"]["Properties"]
+    statements = policy["PolicyDocument"]["Statement"]
+    (deny,) = [s for s in statements if s["Effect"] == "Deny"]
+    assert (deny["Action"], deny["Resource"]) == (
+        "sns:Publish",
+        {"Ref": "LifecycleTopic"},
+    )
+    denied_to_all_but(deny, "CredentialSweepFunction")
+    assert may("events:PutEvents", "event-bus/default") == {"CredentialSweepFunction"}
+
+
 def test_the_keys_by_which_tokens_are_verified_have_one_writer() -> None:
     for action in ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]:
         writers = may(action, "IssuersTable")
@@ -283,10 +362,13 @@ def test_the_keys_by_which_tokens_are_verified_have_one_writer() -> None:
 
 def test_who_holds_which_role_is_changed_by_key_admin_alone() -> None:
     assert may("dynamodb:PutItem", "PeopleTable") == {"KeyAdminFunction"}
-    writers = {"KeyAdminFunction", "TokenFunction"}
+    of_accounts = {"TokenFunction", "RotationFunction"}
+    # The sweep takes away: what ended, and accounts that nobody uses.
+    writers = {"KeyAdminFunction", "CredentialSweepFunction", *of_accounts}
     assert may("dynamodb:UpdateItem", "PeopleTable") == writers
-    noted = leading_keys("TokenFunction", "dynamodb:UpdateItem", "PeopleTable")
-    assert noted == ["service_accounts"]
+    for function in of_accounts:
+        noted = leading_keys(function, "dynamodb:UpdateItem", "PeopleTable")
+        assert noted == ["service_accounts"]
 
 
 @pytest.mark.parametrize(
@@ -328,18 +410,90 @@ def test_the_right_to_use_a_key_is_bound_to_what_it_is_used_for() -> None:
         ("KeyAdminFunction", "UseFactorsKey"): totp,
         ("KeyAdminFunction", "UseContactsKey"): contact,
         ("EvidenceExportFunction", "UseFactorsKey"): totp,
+        ("CredentialSweepFunction", "OpenContacts"): contact,
     }
     judges = {"KeyAdminFunction", "EvidenceExportFunction"}
     assert may("kms:Decrypt", "FactorsKey") == judges
     assert may("kms:Encrypt", "FactorsKey") == {"KeyAdminFunction"}
-    assert may("kms:Decrypt", "ContactsKey") == {"KeyAdminFunction"}
+    told_by = {"KeyAdminFunction", "CredentialSweepFunction"}
+    assert may("kms:Decrypt", "ContactsKey") == told_by
 
 
-def test_a_service_accounts_secret_is_written_and_not_read_back() -> None:
-    for action in ["CreateSecret", "PutSecretValue"]:
-        who = may(f"secretsmanager:{action}", "/service-accounts/*")
-        assert who == {"KeyAdminFunction"}, action
-    assert may("secretsmanager:GetSecretValue", "/service-accounts/*") == set()
+def test_a_service_accounts_secret_is_made_by_one_and_read_by_those_who_rotate_it() -> (
+    None
+):
+    rotate = {"RotationFunction", "CredentialSweepFunction"}
+    expected = {
+        "CreateSecret": {"KeyAdminFunction"},
+        "PutSecretValue": {"KeyAdminFunction", *rotate},
+        "GetSecretValue": rotate,
+        "UpdateSecretVersionStage": rotate,
+        "RotateSecret": {"CredentialSweepFunction"},
+        "DeleteSecret": set(),
+    }
+    for action, who in expected.items():
+        assert may(f"secretsmanager:{action}", "/service-accounts/*") == who, action
+
+
+STACK_SECRETS = ["ActorKeySecret", "ReferenceKeySecret", "BootstrapTotpSecret"]
+
+
+@pytest.mark.parametrize("secret", STACK_SECRETS)
+def test_a_secret_of_the_stack_has_another_value_from_the_rotation_only(
+    secret: str,
+) -> None:
+    for action in ["PutSecretValue", "UpdateSecretVersionStage"]:
+        assert may(f"secretsmanager:{action}", secret) == {"RotationFunction"}, action
+    # On compromise only, by people, where the references of records are made with it.
+    assert may("secretsmanager:RotateSecret", secret) == set()
+
+
+def test_the_bootstrap_secret_rotates_every_90_days_and_not_because_of_a_deployment() -> (
+    None
+):
+    (schedule,) = of_type("AWS::SecretsManager::RotationSchedule").values()
+    assert TEMPLATE["Parameters"]["RotationSchedules"]["Default"] == "true"
+    assert schedule["Condition"] == "HasRotationSchedules"
+    assert schedule["Properties"] == {
+        "SecretId": {"Ref": "BootstrapTotpSecret"},
+        "RotationLambdaARN": {"Ref": "RotationFunction.Alias"},
+        "RotateImmediatelyOnUpdate": False,
+        "RotationRules": {"AutomaticallyAfterDays": 90},
+    }
+    # Secrets Manager tries the function as soon as it is named.
+    assert schedule["DependsOn"] == "SecretsManagerRotates"
+
+
+def test_secrets_manager_calls_the_rotation_and_only_for_this_account() -> None:
+    permission = TEMPLATE["Resources"]["SecretsManagerRotates"]["Properties"]
+    assert permission == {
+        "FunctionName": {"Ref": "RotationFunction.Alias"},
+        "Action": "lambda:InvokeFunction",
+        "Principal": "secretsmanager.amazonaws.com",
+        "SourceAccount": {"Ref": "AWS::AccountId"},
+    }
+    # Whoever puts a schedule must be able to call what it names.
+    called = may("lambda:InvokeFunction", "RotationFunction.Alias")
+    assert called == {"CredentialSweepFunction"}
+
+
+def test_secrets_are_replicated_where_a_second_region_is_named() -> None:
+    for parameter in ["ReplicaRegion", "ReplicaKeyArn"]:
+        assert TEMPLATE["Parameters"][parameter]["Default"] == ""
+    there = {"Region": {"Ref": "ReplicaRegion"}, "KmsKeyId": {"Ref": "ReplicaKeyArn"}}
+    for secret in STACK_SECRETS:
+        regions = TEMPLATE["Resources"][secret]["Properties"]["ReplicaRegions"]
+        expected = ["HasReplicas", [there], {"Ref": "AWS::NoValue"}]
+        assert regions == {"Fn::If": expected}, secret
+    admin = FUNCTIONS["KeyAdminFunction"]["Properties"]["Environment"]["Variables"]
+    assert admin["SECRETS_REPLICA_REGION"] == there["Region"]
+    assert admin["SECRETS_REPLICA_KEY"] == there["KmsKeyId"]
+    action = "secretsmanager:ReplicateSecretToRegions"
+    assert may(action, "/service-accounts/*") == {"KeyAdminFunction"}
+    # Whoever puts a value has it encrypted in both regions.
+    puts = {"KeyAdminFunction", "RotationFunction", "CredentialSweepFunction"}
+    assert may("kms:GenerateDataKey", "ReplicaKeyArn") == puts
+    assert may("kms:Decrypt", "ReplicaKeyArn") == set()
 
 
 def test_the_bootstrap_secret_can_only_be_base32() -> None:
@@ -373,7 +527,27 @@ def test_counters_and_finished_requests_go_by_themselves() -> None:
         for name, table in tables.items()
         if "TimeToLiveSpecification" in table["Properties"]
     }
-    assert expiring == {"GuardTable": {"AttributeName": "expires", "Enabled": True}}
+    by_itself = {"AttributeName": "expires", "Enabled": True}
+    assert expiring == {"GuardTable": by_itself, "RotationsTable": by_itself}
+
+
+def test_keys_that_have_something_due_are_found_without_reading_the_table() -> None:
+    (index,) = TEMPLATE["Resources"]["KeysTable"]["Properties"][
+        "GlobalSecondaryIndexes"
+    ]
+    assert index == {
+        "IndexName": "due",
+        "KeySchema": [
+            {"AttributeName": "due_shard", "KeyType": "HASH"},
+            {"AttributeName": "due_at", "KeyType": "RANGE"},
+        ],
+        # Nothing that a request updates: its update costs nothing here.
+        "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+    assert may("dynamodb:Query", "/index/due") == {"CredentialSweepFunction"}
+    # The table itself has one key an item: nobody queries or scans it.
+    assert may("dynamodb:Query", '"KeysTable.Arn"') == set()
+    assert may("dynamodb:Scan", "KeysTable") == set()
 
 
 def test_the_trail_sees_keys_used_and_people_changed() -> None:
@@ -403,7 +577,7 @@ def test_a_bucket_is_private_versioned_and_encrypted(bucket: dict[str, Any]) -> 
 
 
 def test_every_function_has_a_role_of_its_own() -> None:
-    assert len(set(ROLES.values())) == len(FUNCTIONS) == 8
+    assert len(set(ROLES.values())) == len(FUNCTIONS) == 10
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -436,8 +610,10 @@ def test_each_statement_says_why() -> None:
 def test_the_environment_names_things_and_holds_no_secret() -> None:
     """Values come from references and names; a literal must be one of these few."""
     harmless = {"true", "false"}
-    # What a token is for, and which key signs it.
-    of_tokens = {"TOKEN_AUDIENCE", "TOKEN_KEY"}
+    # What a token is for, and which keys sign it; which secrets there are, where they are copied to and what encrypts them.
+    of_tokens = {"TOKEN_AUDIENCE", "TOKEN_KEY", "TOKEN_KEY_PREDECESSOR"}
+    of_secrets = {"SECRETS_REPLICA_REGION", "SECRETS_REPLICA_KEY"}
+    of_secrets |= {"STACK_SECRETS"}
     declared = [TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]]
     for function in FUNCTIONS.values():
         declared.append(function["Properties"]["Environment"]["Variables"])
@@ -447,7 +623,7 @@ def test_the_environment_names_things_and_holds_no_secret() -> None:
             assert "resolve:secretsmanager" not in text, name
             assert "SecretString" not in text, name
             assert not isinstance(value, str) or value in harmless, name
-            if name in of_tokens:
+            if name in of_tokens | of_secrets:
                 continue
             if re.search("SECRET|PASSWORD|TOKEN|CREDENTIAL", name):
                 assert name.endswith("_SECRET")
@@ -455,7 +631,9 @@ def test_the_environment_names_things_and_holds_no_secret() -> None:
 
 
 def test_no_parameter_takes_a_secret() -> None:
-    for name in TEMPLATE["Parameters"]:
+    for name, parameter in TEMPLATE["Parameters"].items():
+        if parameter.get("AllowedPattern", "").startswith("|arn:"):
+            continue
         assert not re.search("secret|password|token|apikey", name, re.IGNORECASE)
 
 
@@ -621,7 +799,33 @@ def test_an_export_is_one_invocation_and_starts_once() -> None:
     assert stream["MaximumRecordAgeInSeconds"] > 5 * (900 + 120)
 
 
-@pytest.mark.parametrize("function", ["AuditSealFunction", "EvidenceExportFunction"])
+def test_an_emergency_starts_its_own_work_and_nothing_else_in_the_table_does() -> None:
+    (stream,) = events_of("CredentialSweepFunction", "DynamoDB")
+    assert stream["Stream"] == {"Fn::GetAtt": "RotationsTable.StreamArn"}
+    assert stream["StartingPosition"] == "TRIM_HORIZON"
+    assert stream["BatchSize"] == 1
+    (pattern,) = stream["FilterCriteria"]["Filters"]
+    assert json.loads(pattern["Pattern"]) == {
+        "eventName": ["INSERT"],
+        "dynamodb": {"Keys": {"pk": {"S": ["emergency"]}}},
+    }
+    # What it does not end, the schedule resumes.
+    (schedule,) = events_of("CredentialSweepFunction", "Schedule")
+    assert schedule["Schedule"] == "rate(15 minutes)"
+    assert FUNCTIONS["CredentialSweepFunction"]["Properties"]["Timeout"] == 900
+    # Who asks, and who does it.
+    table = "RotationsTable"
+    asks = {"KeyAdminFunction", "CredentialSweepFunction"}
+    assert may("dynamodb:PutItem", table) == asks
+    noted = leading_keys("RotationFunction", "dynamodb:UpdateItem", table)
+    assert noted == ["register"]
+    assert may("dynamodb:DeleteItem", table) == {"CredentialSweepFunction"}
+
+
+@pytest.mark.parametrize(
+    "function",
+    ["AuditSealFunction", "EvidenceExportFunction", "CredentialSweepFunction"],
+)
 def test_records_of_a_stream_that_are_given_up_are_told_of(function: str) -> None:
     (stream,) = events_of(function, "DynamoDB")
     queue = stream["DestinationConfig"]["OnFailure"]["Destination"]
@@ -762,6 +966,10 @@ def test_people_hear_of_security_events_and_of_answers_that_failed() -> None:
     assert ("audit-seal", f"{{ {late.format('=')} }}") in counted
     failed = '{ ($.action = "evidence.export") && ($.status = "FAILURE") }'
     assert ("evidence-export", failed) in counted
+    due = '{ ($.action = "credential.sweep") && ($.details.found_due > 0) }'
+    assert ("credential-sweep", due) in counted
+    cut_off = '{ ($.action = "rotation.complete") && ($.status = "FAILURE") }'
+    assert ("credential-sweep", cut_off) in counted
     watched = {
         alarm["Properties"]["MetricName"]
         for alarm in of_type("AWS::CloudWatch::Alarm", alarms).values()
@@ -776,7 +984,7 @@ def test_the_trail_names_who_asked_for_a_bootstrap_token_and_who_wrote_a_credent
 ):
     trail = of_type("AWS::CloudTrail::Trail", load(TEMPLATES[3]))["Trail"]
     text = json.dumps(trail["Properties"]["AdvancedEventSelectors"])
-    for written in ("keys", "clients", "guard"):
+    for written in ("keys", "clients", "guard", "rotations"):
         assert f":table/${{StackName}}-{written}" in text
     assert ":function:${StackName}-token" in text
 
