@@ -95,7 +95,8 @@ impl IssuerKeys {
     pub async fn run(&self, request_id: &str) -> Result<Done, RunError> {
         let mut failed = Vec::new();
         let author = self.author(request_id);
-        let ours = self.ours(&author).await;
+        let former = noted("issuer_keys.predecessor", self.former().await, &mut failed).flatten();
+        let ours = self.ours(former, &author).await;
         let staff = self.staff(&author).await;
         let closed = self.close(request_id).await;
         let done = Done {
@@ -106,14 +107,28 @@ impl IssuerKeys {
         if failed.is_empty() { Ok(done) } else { Err(run::RunError(failed)) }
     }
 
-    /// Our own key, from the service that signs with it.
-    async fn ours(&self, author: &Author) -> Result<Mirrored, StepError> {
+    /// The key that signed our tokens before, if there was one.
+    async fn former(&self) -> Result<Option<Jwk>, StepError> {
+        match &self.settings.token_key_predecessor {
+            Some(key_arn) => Ok(Some(self.jwk(key_arn).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Our own keys, from the service that signs with them. Where the former cannot be read, the tokens that are signed by now
+    /// are verified all the same.
+    async fn ours(&self, former: Option<Jwk>, author: &Author) -> Result<Mirrored, StepError> {
         let at = self.clock.now();
-        let (key_id, spki) = public_key(&self.kms, &self.settings.token_key).await?;
-        let jwk = jwk_from_spki(&key_id, &spki)?;
-        let keys = KeySet::from_jwks(&format!(r#"{{"keys":[{jwk}]}}"#))?;
+        let current = self.jwk(&self.settings.token_key).await?;
+        let keys: Vec<_> = [Some(current), former].into_iter().flatten().map(|Jwk(key)| key).collect();
+        let keys = KeySet::from_jwks(&format!(r#"{{"keys":[{}]}}"#, keys.join(",")))?;
         let fetched = Fetched { issuer: OUR_ISSUER, source: "kms", keys: &keys, at };
         Ok(self.mirror.put(fetched, author).await?)
+    }
+
+    async fn jwk(&self, key_arn: &str) -> Result<Jwk, StepError> {
+        let (key_id, spki) = public_key(&self.kms, key_arn).await?;
+        Ok(Jwk(jwk_from_spki(&key_id, &spki)?))
     }
 
     /// The staff issuer's keys, if there is such an issuer.
@@ -146,6 +161,10 @@ impl IssuerKeys {
         Author::system(FUNCTION, &self.actor_key, request_id)
     }
 }
+
+/// A public key of ours, as a JWK.
+#[derive(Debug)]
+struct Jwk(String);
 
 /// What a step came to, after a line about it.
 fn noted<T: fmt::Debug>(

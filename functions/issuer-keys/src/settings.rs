@@ -13,6 +13,8 @@ pub struct Settings {
     pub audit_table: String,
     /// ARN of the KMS key that signs our tokens (`TOKEN_KEY`).
     pub token_key: String,
+    /// ARN of the key that signed them before (`TOKEN_KEY_PREDECESSOR`), as long as its tokens live; none where it is empty.
+    pub token_key_predecessor: Option<String>,
     /// ARN of the secret with the actor key (`ACTOR_KEY_SECRET`).
     pub actor_key_secret: String,
     /// The staff's issuer, where there is one.
@@ -70,6 +72,7 @@ impl Settings {
             guard_table: read("GUARD_TABLE")?,
             audit_table: read("AUDIT_TABLE")?,
             token_key: read("TOKEN_KEY")?,
+            token_key_predecessor: optional("TOKEN_KEY_PREDECESSOR"),
             actor_key_secret: read("ACTOR_KEY_SECRET")?,
             staff: staff(optional("STAFF_ISSUER"), url, document)?,
         })
@@ -110,8 +113,11 @@ mod tests {
     }
 
     #[test]
-    fn tables_and_keys_are_needed_and_a_staff_issuer_is_not() {
-        assert_eq!(read(&[("STAFF_ISSUER", "")]).unwrap().staff, None);
+    fn tables_and_keys_are_needed_and_a_staff_issuer_and_a_key_before_are_not() {
+        let settings = read(&[("STAFF_ISSUER", ""), ("TOKEN_KEY_PREDECESSOR", "")]).unwrap();
+        assert_eq!((settings.staff, settings.token_key_predecessor), (None, None));
+        let settings = read(&[("TOKEN_KEY_PREDECESSOR", "former")]).unwrap();
+        assert_eq!(settings.token_key_predecessor.as_deref(), Some("former"));
         for left_out in NEEDED {
             assert_eq!(read(&[(left_out, "")]).unwrap_err(), SettingsError::Missing(left_out));
         }

@@ -12,6 +12,7 @@ use aws_lc_rs::signature::{
 };
 use aws_sdk_kms::Client;
 use engine_aws::clock::random_bytes;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::service::{Control, Network, Protocol, Refused, Service, blob, bytes, client, text, unknown};
@@ -27,8 +28,13 @@ const RAW_LIMIT: usize = 4096;
 
 #[derive(Debug)]
 enum Key {
-    Symmetric([u8; 32]),
-    Pair { pair: EcdsaKeyPair, spec: &'static str, usage: &'static str },
+    /// Its materials, the current one last.
+    Symmetric(Vec<[u8; 32]>),
+    Pair {
+        pair: EcdsaKeyPair,
+        spec: &'static str,
+        usage: &'static str,
+    },
     Ed25519(Ed25519KeyPair),
 }
 
@@ -62,7 +68,20 @@ impl Kms {
 
     /// Makes a symmetric key for encryption; answers its ARN.
     pub fn symmetric_key(&self) -> String {
-        self.keys.add(Key::Symmetric(random_bytes().unwrap()))
+        self.keys.add(Key::Symmetric(vec![random_bytes().unwrap()]))
+    }
+
+    /// Gives a symmetric key new material, as a year does, without a call.
+    pub fn rotate(&self, arn: &str) {
+        let rotated = self.keys.rotate(&json!({"KeyId": arn}));
+        rotated.expect("a symmetric key");
+    }
+
+    /// Says when a key was made, and whether and when it rotates by itself, without a call. Unsaid, it was made at the epoch and
+    /// does not rotate.
+    pub fn made_at(&self, arn: &str, created_at: Timestamp, rotates: bool, next_rotation_at: Option<Timestamp>) {
+        let facts = Facts { created_at, rotates, next_rotation_at };
+        self.keys.1.lock().unwrap().insert(key_id(arn).to_owned(), facts);
     }
 
     /// Makes a key that signs on P-256; answers its ARN.
@@ -86,9 +105,17 @@ impl Kms {
     }
 }
 
-/// The keys by id.
+/// What a test says of a key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Facts {
+    created_at: Timestamp,
+    rotates: bool,
+    next_rotation_at: Option<Timestamp>,
+}
+
+/// The keys by id, and what was said of them.
 #[derive(Debug, Default)]
-struct Keys(Mutex<BTreeMap<String, Key>>);
+struct Keys(Mutex<BTreeMap<String, Key>>, Mutex<BTreeMap<String, Facts>>);
 
 impl Service for Keys {
     const PROTOCOL: Protocol = Protocol::Json;
@@ -98,8 +125,11 @@ impl Service for Keys {
             "Encrypt" => self.encrypt(input),
             "Decrypt" => self.decrypt(input),
             "GenerateDataKey" => self.generate_data_key(input),
+            "RotateKeyOnDemand" => self.rotate(input),
             "Sign" => self.sign(input),
             "GetPublicKey" => self.public_key(input),
+            "DescribeKey" => self.describe(input),
+            "GetKeyRotationStatus" => self.rotation_status(input),
             _ => unknown(action),
         }
     }
@@ -118,6 +148,26 @@ impl Keys {
         let keys = self.0.lock().unwrap();
         let key = keys.get(id).ok_or_else(|| Refused::new("NotFoundException", format!("key {id} does not exist")))?;
         act(key)
+    }
+
+    fn facts(&self, input: &Value) -> Result<(String, Facts), Refused> {
+        let id = key_id(text(input, "KeyId")?);
+        self.with(id, |_| Ok(()))?;
+        Ok((id.to_owned(), self.1.lock().unwrap().get(id).copied().unwrap_or_default()))
+    }
+
+    fn describe(&self, input: &Value) -> Result<Value, Refused> {
+        let (id, facts) = self.facts(input)?;
+        Ok(json!({"KeyMetadata": {"KeyId": id, "Arn": arn(&id), "CreationDate": facts.created_at.as_second()}}))
+    }
+
+    fn rotation_status(&self, input: &Value) -> Result<Value, Refused> {
+        let (id, facts) = self.facts(input)?;
+        let next = facts.next_rotation_at.map(Timestamp::as_second);
+        let period = facts.rotates.then_some(365);
+        Ok(json!({
+            "KeyId": id, "KeyRotationEnabled": facts.rotates, "RotationPeriodInDays": period, "NextRotationDate": next,
+        }))
     }
 
     fn encrypt(&self, input: &Value) -> Result<Value, Refused> {
@@ -142,10 +192,13 @@ impl Keys {
         }
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(invalid)?;
         let plaintext = self.with(id, |key| {
-            let mut buffer = sealed.to_vec();
-            let aad = Aad::from(context(input));
-            let opened = gcm(key)?.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut buffer);
-            opened.map(|plaintext| plaintext.to_vec()).map_err(|_| invalid())
+            // KMS notes in the ciphertext which material it was; here each is tried.
+            let opened = materials(key)?.iter().find_map(|material| {
+                let mut buffer = sealed.to_vec();
+                let (nonce, aad) = (Nonce::assume_unique_for_key(*nonce), Aad::from(context(input)));
+                gcm(material).open_in_place(nonce, aad, &mut buffer).ok().map(|plaintext| plaintext.to_vec())
+            });
+            opened.ok_or_else(invalid)
         })?;
         Ok(json!({"KeyId": arn(id), "Plaintext": blob(&plaintext), "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}))
     }
@@ -158,6 +211,17 @@ impl Keys {
         let data_key = random_bytes::<32>().unwrap();
         let sealed = self.with(id, |key| seal(key, id, &context(input), data_key.to_vec()))?;
         Ok(json!({"KeyId": arn(id), "Plaintext": blob(&data_key), "CiphertextBlob": blob(&sealed)}))
+    }
+
+    fn rotate(&self, input: &Value) -> Result<Value, Refused> {
+        let id = key_id(text(input, "KeyId")?);
+        let mut keys = self.0.lock().unwrap();
+        match keys.get_mut(id) {
+            Some(Key::Symmetric(materials)) => materials.push(random_bytes().unwrap()),
+            Some(_) => return Err(Refused::new("UnsupportedOperationException", "the key is asymmetric")),
+            None => return Err(Refused::new("NotFoundException", format!("key {id} does not exist"))),
+        }
+        Ok(json!({"KeyId": arn(id)}))
     }
 
     fn sign(&self, input: &Value) -> Result<Value, Refused> {
@@ -227,19 +291,25 @@ fn context(input: &Value) -> Vec<u8> {
     serde_json::to_vec(&sorted).unwrap()
 }
 
-fn gcm(key: &Key) -> Result<LessSafeKey, Refused> {
+/// What a key encrypts with, the current one last.
+fn materials(key: &Key) -> Result<&[[u8; 32]], Refused> {
     match key {
-        Key::Symmetric(key) => Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).unwrap())),
+        Key::Symmetric(materials) => Ok(materials),
         Key::Pair { .. } | Key::Ed25519(_) => {
             Err(Refused::new("InvalidKeyUsageException", "the key is not for encryption"))
         }
     }
 }
 
+fn gcm(material: &[u8; 32]) -> LessSafeKey {
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, material).unwrap())
+}
+
 /// The key's id, the nonce, the ciphertext with its tag.
 fn seal(key: &Key, id: &str, context: &[u8], mut buffer: Vec<u8>) -> Result<Vec<u8>, Refused> {
     let nonce = random_bytes::<NONCE_LEN>().unwrap();
-    gcm(key)?
+    let current = materials(key)?.last().expect("a first material");
+    gcm(current)
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut buffer)
         .expect("a sealed plaintext");
     Ok([id.as_bytes(), &nonce, &buffer].concat())

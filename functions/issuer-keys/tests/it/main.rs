@@ -9,3 +9,4 @@ mod race;
 mod refusals;
 mod rig;
 mod steps;
+mod succession;

@@ -26,6 +26,8 @@ pub(crate) struct Rig {
     pub(crate) clock: ManualClock,
     /// The ARN of the key that signs our tokens.
     pub(crate) token_key: String,
+    /// That of the key before it.
+    pub(crate) token_key_predecessor: Option<String>,
 }
 
 /// An issuer's keys as they are stored.
@@ -48,7 +50,8 @@ impl Rig {
     pub(crate) async fn start() -> Self {
         let kms = Kms::new();
         let token_key = kms.signing_key();
-        Self { dynamo: Dynamo::start().await, kms, clock: ManualClock::at("2026-01-15T22:00:00Z"), token_key }
+        let clock = ManualClock::at("2026-01-15T22:00:00Z");
+        Self { dynamo: Dynamo::start().await, kms, clock, token_key, token_key_predecessor: None }
     }
 
     /// A function whose calls to DynamoDB pass the wire of [`Rig::dynamo`].
@@ -67,6 +70,7 @@ impl Rig {
             guard_table: tables::GUARD.into(),
             audit_table: tables::AUDIT.into(),
             token_key: self.token_key.clone(),
+            token_key_predecessor: self.token_key_predecessor.clone(),
             actor_key_secret: "unused: the key is given".into(),
             staff: staff.map(|keys| Staff { issuer: STAFF.into(), keys }),
         };

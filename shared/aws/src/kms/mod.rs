@@ -6,6 +6,7 @@
 mod contact;
 mod factor;
 mod note;
+mod opened;
 mod token;
 
 pub use contact::ContactCipher;

@@ -7,7 +7,9 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use engine_aws::Error;
 use engine_aws::kms::{ContactCipher, FactorCipher, TokenSigner, public_key};
+use engine_test_support::clock::ManualClock;
 use engine_test_support::kms::Kms;
+use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
 const SECRET: &[u8] = b"a secret of twenty b";
@@ -83,6 +85,67 @@ async fn a_contact_opens_for_its_client_and_itself_only() {
     for (client, contact) in [("client", "contact-2"), ("other", "contact-1"), ("contact-1", "client")] {
         refused(cipher.open(client, contact, &stored).await);
     }
+}
+
+#[tokio::test]
+async fn a_contact_that_is_opened_again_within_a_minute_costs_one_call() {
+    let (kms, clock) = (Kms::new(), ManualClock::at("2026-01-15T22:00:00Z"));
+    let cipher = ContactCipher::new(kms.client(), kms.symmetric_key()).with_clock(clock.shared());
+    let stored = cipher.seal("client", "contact-1", b"desk@example.com").await.unwrap();
+    for (calls, after) in [(1, 0), (1, 59), (2, 60), (2, 60 + 59), (3, 60 + 60)] {
+        clock.set("2026-01-15T22:00:00Z".parse().unwrap());
+        clock.advance(SignedDuration::from_secs(after));
+        // Clones share what they opened.
+        assert_eq!(*cipher.clone().open("client", "contact-1", &stored).await.unwrap(), b"desk@example.com");
+        assert_eq!(kms.control().count("Decrypt"), calls, "after {after} s");
+    }
+}
+
+#[tokio::test]
+async fn a_data_key_that_is_remembered_opens_for_its_own_contact_only() {
+    let kms = Kms::new();
+    let cipher = ContactCipher::new(kms.client(), kms.symmetric_key());
+    let stored = cipher.seal("client", "contact-1", b"desk@example.com").await.unwrap();
+    cipher.open("client", "contact-1", &stored).await.unwrap();
+    for (client, contact) in [("client", "contact-2"), ("other", "contact-1")] {
+        refused(cipher.open(client, contact, &stored).await);
+    }
+    assert_eq!(kms.control().count("Decrypt"), 3, "KMS was asked about each");
+    kms.control().deny("Decrypt");
+    let other = cipher.open("client", "contact-2", &stored).await;
+    assert!(matches!(other, Err(Error::Unavailable { .. })), "{other:?}");
+    assert!(cipher.open("client", "contact-1", &stored).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_was_sealed_before_a_key_rotated_opens_afterwards() {
+    let kms = Kms::new();
+    let key = kms.symmetric_key();
+    let factors = FactorCipher::new(kms.client(), &key);
+    // Each cipher is another process, which remembers nothing.
+    let contacts = || ContactCipher::new(kms.client(), &key);
+    let (mut sealed_factors, mut sealed_contacts) = (Vec::new(), Vec::new());
+    for _year in 0..3 {
+        sealed_factors.push(factors.seal("person-1", SECRET).await.unwrap());
+        sealed_contacts.push(contacts().seal("client", "contact-1", b"desk@example.com").await.unwrap());
+        kms.rotate(&key);
+        for sealed in &sealed_factors {
+            assert_eq!(*factors.open("person-1", sealed).await.unwrap(), SECRET);
+            refused(factors.open("person-2", sealed).await);
+        }
+        for sealed in &sealed_contacts {
+            assert_eq!(*contacts().open("client", "contact-1", sealed).await.unwrap(), b"desk@example.com");
+            refused(contacts().open("client", "contact-2", sealed).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_symmetric_key_rotates_by_itself() {
+    let kms = Kms::new();
+    let rotated = kms.client().rotate_key_on_demand().key_id(kms.signing_key()).send().await;
+    assert!(rotated.unwrap_err().as_service_error().unwrap().is_unsupported_operation_exception());
+    kms.client().rotate_key_on_demand().key_id(kms.symmetric_key()).send().await.unwrap();
 }
 
 #[tokio::test]
