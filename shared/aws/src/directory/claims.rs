@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::client_item::ClientRecord;
 use super::contact_item::Contact;
-use super::keys::{act, also, describe, generate, in_days, unfit_environment};
+use super::keys::{Place, act, also, describe, generate, in_days, unfit_environment};
 use super::possession::{Origin, PossessionError, proves};
+use super::rotation::CLAIM_CODE_LIFE;
 use super::{Directory, IssuedKey};
 use crate::Error;
 use crate::change::{Change, Prepared};
@@ -40,7 +42,8 @@ impl Directory {
     ) -> Result<Prepared<Claimed>, PossessionError> {
         let held = self.presented(presented.id()).await?;
         held.details.record.admit(&presented.hash(), now).map_err(PossessionError::Refused)?;
-        Ok(self.claim(&held, environment, "key", origin, now).await?)
+        let client = self.client(&held.details.record.client_id).await?;
+        Ok(self.claim(&held, &client, environment, None, origin, now).await?)
     }
 
     /// The same with a claim code, which is good once, in the place of a key that has ended.
@@ -53,17 +56,21 @@ impl Directory {
     ) -> Result<Prepared<Claimed>, PossessionError> {
         let held = self.presented(code.id()).await?;
         proves(held.claim_code_hash.as_ref(), &code.hash())?;
-        if held.details.rotation.claim_code_expires_at.is_none_or(|end| end <= now) {
-            return Err(PossessionError::Refused(Refusal::Expired));
+        let end = held.details.rotation.claim_code_expires_at.filter(|end| now < *end);
+        let made_at = end.ok_or(PossessionError::Refused(Refusal::Expired))? - CLAIM_CODE_LIFE;
+        let client = self.client(&held.details.record.client_id).await?;
+        if client.codes_void_until.is_some_and(|until| made_at <= until) {
+            return Err(PossessionError::Refused(Refusal::Revoked));
         }
-        Ok(self.claim(&held, environment, "claim_code", origin, now).await?)
+        Ok(self.claim(&held, &client, environment, Some(made_at), origin, now).await?)
     }
 
     async fn claim(
         &self,
         predecessor: &Held,
+        client: &ClientRecord,
         environment: &str,
-        by: &str,
+        code_made_at: Option<Timestamp>,
         origin: &Origin,
         now: Timestamp,
     ) -> Result<Prepared<Claimed>, Error> {
@@ -71,7 +78,6 @@ impl Directory {
         let offer = predecessor.unfinished_offer();
         let offer = offer.ok_or_else(|| Error::Conflict(format!("no successor of key {id} waits to be claimed")))?;
         let old = &predecessor.details.record;
-        let client = self.client(&old.client_id).await?;
         let contacts = self.verified_contacts(&old.client_id).await?;
         let mut change = Change::default();
         let replaced = match self.unconfirmed_successor(predecessor).await? {
@@ -110,7 +116,8 @@ impl Directory {
         successor.freeze_hash = Some(freeze_code.hash());
         successor.details.rotation.predecessor_id = Some(id.clone());
         successor.details.rotation.claimed_at = Some(now);
-        self.add_key(&mut change, &client, &successor, replaced.as_ref().map(Held::id), now).await?;
+        let place = Place::Successor { replaced: replaced.as_ref().map(Held::id), code_made_at };
+        self.add_key(&mut change, client, &successor, place, now).await?;
 
         let mut next = predecessor.next();
         if let Some(offer) = &mut next.details.rotation.offer {
@@ -126,7 +133,7 @@ impl Directory {
         let mut details = describe(&successor.details.record);
         details.extend(also([&next].into_iter().chain(&replaced)));
         details.insert("predecessor_id".to_owned(), json!(id.as_str()));
-        details.insert("claimed_by".to_owned(), json!(by));
+        details.insert("claimed_by".to_owned(), json!(if code_made_at.is_some() { "claim_code" } else { "key" }));
         details.insert("contacts_to_tell".to_owned(), json!(contacts.len()));
         let entry = origin.client(old).entry(act(Event::ApiKeyClaim, &successor, details), now)?;
         change.record(&self.audit, &entry)?;

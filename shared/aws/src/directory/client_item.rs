@@ -66,6 +66,8 @@ pub struct ClientRecord {
     pub actor_ref: ActorRef,
     /// Commitment to its id.
     pub client_ref: Reference,
+    /// Claim codes that were made until then claim nothing: an emergency rotation ended what they stand for.
+    pub codes_void_until: Option<Timestamp>,
     /// Counts changes of status, terms and contacts, from 1. Keys have versions of their own.
     pub version: u64,
 }
@@ -95,6 +97,7 @@ pub(super) fn read(item: &Item) -> Result<ClientRecord, Error> {
         key_ids: strings(item, "key_ids").to_vec(),
         actor_ref: ActorRef::from_stored(string(item, "actor_ref")?.to_owned()),
         client_ref: Reference::from_stored(string(item, "client_ref")?.to_owned()),
+        codes_void_until: item.contains_key("codes_void_until").then(|| time(item, "codes_void_until")).transpose()?,
         version: number(item, "version")?,
     })
 }

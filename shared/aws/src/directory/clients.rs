@@ -125,6 +125,7 @@ impl Directory {
             key_ids: Vec::new(),
             actor_ref: self.actor_key.actor_ref(ActorType::Client, client_id.as_str()),
             client_ref: commitment.reference(),
+            codes_void_until: None,
             version: 1,
             client_id,
         };

@@ -57,7 +57,8 @@ pub struct KeysOffered {
 impl Directory {
     /// Revokes what the client holds, whatever state it is in: `only` that key, and a successor that was claimed with it and
     /// not confirmed, or all. What was offered and not claimed is offered no more. The change is lost where the client, the set
-    /// of its keys or one of them is not as it was read: a successor that was claimed meanwhile must not be missed.
+    /// of its keys or one of them is not as it was read: a successor that was claimed meanwhile must not be missed. With all its keys
+    /// end the codes that were made to claim successors of earlier ones.
     pub async fn revoke_client_keys(
         &self,
         client_id: &ClientId,
@@ -73,8 +74,9 @@ impl Directory {
         }
         let held = self.all_held(client.key_ids.iter().map(String::as_str)).await?;
         let ending = ending(&held, only);
+        let void = only.is_none().then_some(now);
         if ending.is_empty() {
-            self.check_holdings(&mut change, &client)?;
+            self.let_go(&mut change, &client, &BTreeSet::new(), void)?;
             return Ok(Prepared { change, value: KeysEnded::default() });
         }
         let owed = owed(&ending, &self.predecessors(&ending).await?, now);
@@ -85,7 +87,7 @@ impl Directory {
             versions.insert((*id).to_owned(), json!(next.details.version));
         }
         let revoked: BTreeSet<_> = ending.keys().map(|id| (*id).to_owned()).collect();
-        self.forget(&mut change, &client, &revoked)?;
+        self.let_go(&mut change, &client, &revoked, void)?;
         let mut details = occasion.details(&client, versions);
         details.insert("owed".to_owned(), json!(owed.keys().collect::<Vec<_>>()));
         let act = at_client(Event::ApiKeyEmergencyRotate, &client, occasion, details);
@@ -141,27 +143,35 @@ impl Directory {
         if ids.is_empty() { Ok(HashMap::new()) } else { self.all_held(ids).await }
     }
 
-    /// Adds that the client holds these keys no more.
-    fn forget(&self, change: &mut Change, client: &ClientRecord, revoked: &BTreeSet<String>) -> Result<(), Error> {
-        let gone = AttributeValue::Ss(revoked.iter().cloned().collect());
-        let held = AttributeValue::Ss(client.key_ids.clone());
-        let values = [(":gone", gone), (":held", held), (":read", n(client.version))];
-        let (key, lost) = (client_key(client.client_id.as_str()), changed(&client.client_id));
-        let condition = "version = :read AND key_ids = :held";
-        change.update(&self.tables.clients, key, "DELETE key_ids :gone", condition, values, lost)
-    }
-
-    /// Adds that the client and the set of its keys are as they were read.
-    fn check_holdings(&self, change: &mut Change, client: &ClientRecord) -> Result<(), Error> {
-        let mut values = vec![(":read", n(client.version))];
+    /// Adds that the client holds these keys no more, and that claim codes which were made until `void` claim nothing. Lost where
+    /// the client or the set of its keys is not as it was read.
+    fn let_go(
+        &self,
+        change: &mut Change,
+        client: &ClientRecord,
+        revoked: &BTreeSet<String>,
+        void: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let (mut expression, mut values) = (String::new(), vec![(":read", n(client.version))]);
         let condition = if client.key_ids.is_empty() {
             "version = :read AND attribute_not_exists(key_ids)"
         } else {
             values.push((":held", AttributeValue::Ss(client.key_ids.clone())));
             "version = :read AND key_ids = :held"
         };
+        if let Some(void) = void {
+            expression.push_str("SET codes_void_until = :void ");
+            values.push((":void", n(void.as_millisecond())));
+        }
+        if !revoked.is_empty() {
+            expression.push_str("DELETE key_ids :gone");
+            values.push((":gone", AttributeValue::Ss(revoked.iter().cloned().collect())));
+        }
         let (key, lost) = (client_key(client.client_id.as_str()), changed(&client.client_id));
-        change.check(&self.tables.clients, key, condition, values, lost)
+        if expression.is_empty() {
+            return change.check(&self.tables.clients, key, condition, values, lost);
+        }
+        change.update(&self.tables.clients, key, expression.trim_end(), condition, values, lost)
     }
 }
 

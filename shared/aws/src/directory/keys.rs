@@ -25,6 +25,29 @@ pub struct IssuedKey {
     pub record: KeyRecord,
 }
 
+/// The place that a new key takes.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// One of its own.
+    Own,
+    /// That of a successor.
+    Successor {
+        /// The one that was claimed before and is revoked.
+        replaced: Option<&'a KeyId>,
+        /// When the code was made that claims it, where one does: it must not have been made void.
+        code_made_at: Option<Timestamp>,
+    },
+}
+
+impl<'a> Place<'a> {
+    fn replaced(self) -> Option<&'a KeyId> {
+        match self {
+            Self::Own => None,
+            Self::Successor { replaced, .. } => replaced,
+        }
+    }
+}
+
 impl Directory {
     /// Issues a key to an existing active client.
     pub async fn create_key(
@@ -53,19 +76,19 @@ impl Directory {
         };
         let held = Held::new(record, &author.actor.id, "created".to_owned());
         let mut change = Change::default();
-        self.add_key(&mut change, &client, &held, None, now).await?;
+        self.add_key(&mut change, &client, &held, Place::Own, now).await?;
         let act = act(Event::ApiKeyCreate, &held, describe(&held.details.record));
         change.record(&self.audit, &author.entry(act, now)?)?;
         Ok(Prepared { change, value: IssuedKey { api_key, record: held.details.record } })
     }
 
-    /// Adds a new key of an active client to `change`, in the place of another one if `replaced` names it.
+    /// Adds a new key of an active client to `change`.
     pub(super) async fn add_key(
         &self,
         change: &mut Change,
         client: &ClientRecord,
         new: &Held,
-        replaced: Option<&KeyId>,
+        place: Place<'_>,
         now: Timestamp,
     ) -> Result<(), Error> {
         let (client_id, active) = (&client.client_id, ClientStatus::Active);
@@ -74,7 +97,7 @@ impl Directory {
         }
         let mut values = vec![(":active", s(active.as_str())), (":terms", n(new.details.record.terms_version))];
         let key = new.id().to_string();
-        let (set, room) = match self.make_room(client, replaced, now).await? {
+        let (set, room) = match self.make_room(client, place.replaced(), now).await? {
             None => {
                 values.push((":key", AttributeValue::Ss(vec![key])));
                 values.push((":most", n(MAX_KEYS_PER_CLIENT)));
@@ -90,7 +113,11 @@ impl Directory {
         change.put_new(&self.tables.keys, key_item::write(new), format_args!("key {} exists already", new.id()))?;
         let row = listing::key_row(client_id, new.id());
         change.put_new(&self.tables.clients, row, format_args!("key {} is listed already", new.id()))?;
-        let condition = format!("client_status = :active AND terms_version = :terms AND {room}");
+        let mut condition = format!("client_status = :active AND terms_version = :terms AND {room}");
+        if let Place::Successor { code_made_at: Some(made_at), .. } = place {
+            values.push((":code_made_at", n(made_at.as_millisecond())));
+            condition.push_str(" AND (attribute_not_exists(codes_void_until) OR codes_void_until < :code_made_at)");
+        }
         let key = client_key(client_id.as_str());
         change.update(&self.tables.clients, key, set, &condition, values, changed(client_id))
     }

@@ -20,7 +20,7 @@ use crate::key_item::{self, Held, KeyDetails, Offer, SuccessorState};
 /// Days that a key may work on beside its successor.
 const OVERLAP_DAYS: (u32, u32) = (1, 14);
 /// How long a claim code is good.
-const CLAIM_CODE_LIFE: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const CLAIM_CODE_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A key that has ended, and the code that claims its successor.
 pub struct Offered {

@@ -81,7 +81,7 @@ impl People {
             event: Event::ServiceAccountCredentialRotate,
             hashes: CredentialHashes { current: Some(*staged), pending: None },
             rotated_because: Some(because),
-            reason: None,
+            reason: Some(because),
         };
         let facts = [("secret_version", json!(secret_version))];
         self.write_credential(&read, written, &facts, author, now).await.map(Some)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine_aws::Error;
-use engine_aws::directory::{KeysEnded, KeysOffered, Occasion, SuccessorState};
+use engine_aws::directory::{KeysEnded, KeysOffered, Occasion, PossessionError, SuccessorState};
 use engine_core::access::{ApiKey, KeyId, KeyState, Refusal};
 use engine_test_support::dynamo::tables;
 
@@ -153,9 +153,10 @@ async fn a_claim_code_that_was_handed_out_is_good_for_nothing_after_it_and_a_new
         (&body["resource"], &body["details"]["versions"][key.id().as_str()]),
         (&"client:demo".into(), &3.into())
     );
-    let code = fixture.claim_code(key.id()).await.unwrap().claim_code.unwrap().code;
-    let successor = fixture.claim_with(&code).await.unwrap().issued.api_key;
-    fixture.confirm(&successor).await.unwrap();
+    let later = fixture.later(jiff::SignedDuration::from_mins(1));
+    let code = later.claim_code(key.id()).await.unwrap().claim_code.unwrap().code;
+    let successor = later.claim_with(&code).await.unwrap().issued.api_key;
+    later.confirm(&successor).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,4 +222,41 @@ async fn forty_keys_end_at_once() {
     assert_eq!(fixture.offer_all(&ended.owed).await.unwrap().offered.len(), 40);
     let keys = fixture.scan(tables::KEYS).await;
     assert!(keys.iter().all(|key| key["key_state"].as_s().unwrap() == "REVOKED" && key.contains_key("offered_at")));
+}
+
+/// A key that has ended with a code for its successor, made an hour before the fixture's desk looks again.
+async fn ended_with_code() -> (Fixture, ApiKey, engine_core::access::OneTimeCode) {
+    let (fixture, key) = with_contact().await;
+    let offered = fixture.emergency_rotate(key.id()).await.unwrap();
+    (fixture, key, offered.claim_code.unwrap().code)
+}
+
+#[tokio::test]
+async fn claim_codes_that_were_out_when_a_clients_keys_ended_claim_nothing_and_later_ones_do() {
+    let (fixture, key, code) = ended_with_code().await;
+    let desk = fixture.later(jiff::SignedDuration::from_hours(1));
+    desk.end_all(None).await.unwrap();
+    assert!(matches!(desk.claim_with(&code).await, Err(PossessionError::Refused(Refusal::Revoked))));
+    let later = desk.later(jiff::SignedDuration::from_mins(1));
+    let code = later.claim_code(key.id()).await.unwrap().claim_code.unwrap().code;
+    later.claim_with(&code).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_code_of_another_key_outlives_the_end_of_one() {
+    let (fixture, _, code) = ended_with_code().await;
+    let other = another_key(&fixture).await;
+    fixture.later(days(0)).end_all(Some(other.id())).await.unwrap();
+    fixture.claim_with(&code).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_by_code_that_meets_the_end_of_all_keys_makes_none() {
+    let (fixture, _, code) = ended_with_code().await;
+    let rival = fixture.rival();
+    fixture.dynamo.wire().before("TransactWriteItems", move || {
+        meanwhile(async { rival.end_all(None).await.unwrap() });
+    });
+    assert!(fixture.claim_with(&code).await.is_err());
+    assert!(fixture.directory.client(&client_id()).await.unwrap().key_ids.is_empty());
 }

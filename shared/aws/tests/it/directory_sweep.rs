@@ -148,10 +148,10 @@ async fn an_unconfirmed_successor_goes_with_an_idle_predecessor() {
     let successor = fixture.claim(&key).await.unwrap().issued.record.id;
     let outbox = outbox(&fixture, &Wire::default());
     let desk = fixture.later(days(30));
-    let done = desk.directory.sweep_keys(&[key.id().clone()], &outbox, &desk.author, desk.now).await;
+    let done = desk.directory.sweep_keys(std::slice::from_ref(key.id()), &outbox, &desk.author, desk.now).await;
     assert_eq!(done[0].1.as_ref().unwrap(), &Swept::Expired, "its end was brought forward to 14 days");
     assert_eq!(fixture.details(&successor).await.record.state, KeyState::Claimed, "it may still be confirmed");
-    let done = desk.directory.sweep_keys(&[successor.clone()], &outbox, &desk.author, desk.now).await;
+    let done = desk.directory.sweep_keys(std::slice::from_ref(&successor), &outbox, &desk.author, desk.now).await;
     assert_eq!(done[0].1.as_ref().unwrap(), &Swept::RevokedIdle);
 }
 
@@ -167,7 +167,7 @@ async fn a_key_that_a_client_left_behind_is_revoked() {
     let update = update.key("pk", id).update_expression("SET key_state = :active REMOVE revoked_at");
     update.expression_attribute_values(":active", active).send().await.unwrap();
     let outbox = outbox(&fixture, &Wire::default());
-    let done = fixture.directory.sweep_keys(&[key.id().clone()], &outbox, &fixture.author, fixture.now).await;
+    let done = fixture.directory.sweep_keys(std::slice::from_ref(key.id()), &outbox, &fixture.author, fixture.now).await;
     assert_eq!(done[0].1.as_ref().unwrap(), &Swept::RevokedTerminated);
     assert_eq!(notices(&fixture).await, ["key.revoked_terminated"]);
 }

@@ -1,7 +1,11 @@
 //! Reviews: of accounts each quarter, of role definitions each year; and what a reviewer must look at.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::role::DEFINED_ON;
 
 /// Longest time between two reviews of an account: a quarter.
 pub const ACCOUNT_REVIEW: SignedDuration = SignedDuration::from_hours(92 * 24);
@@ -9,6 +13,13 @@ pub const ACCOUNT_REVIEW: SignedDuration = SignedDuration::from_hours(92 * 24);
 pub const ROLE_REVIEW: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// An account not used for so long is idle: a person's is flagged, a service account is refused.
 pub const IDLE: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// When a role's definition is to be reviewed: a year after the later of the definition and its last review. Fails only where
+/// [`DEFINED_ON`] is no date.
+pub fn role_review_due(review: Option<&Review>) -> Result<Timestamp, jiff::Error> {
+    let defined = DEFINED_ON.parse::<Date>()?.to_zoned(TimeZone::UTC)?.timestamp();
+    Ok(review.map_or(defined, |review| review.at.max(defined)) + ROLE_REVIEW)
+}
 
 /// What a reviewer decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
