@@ -25,8 +25,8 @@ test: ## everything; the e2e suite last
 e2e: ## tests against a stack of their own, beside that of `make run` (E2E_PORT=4576; ARGS="-k name" for some of them)
 	@$(TOOLS) && .venv/bin/python -m pytest tests/e2e $(ARGS)
 
-bench: ## seals, exports and verifies a day of audit entries, and says how long it took (ARGS="--entries 2000" for a smaller one)
-	@$(TOOLS) && .venv/bin/python -m benchmarks.evidence $(ARGS)
+bench: ## seals, exports and verifies a day of audit entries, and says how long it took (ARGS="--entries 2000"); PART=credentials sweeps and rotates keys
+	@$(TOOLS) && .venv/bin/python -m benchmarks.$(or $(PART),evidence) $(ARGS)
 
 lint: ## formatting and lints of Rust, Python and the templates; licences of what is depended on
 	cargo fmt --check && cargo clippy --workspace --all-targets -- -D warnings

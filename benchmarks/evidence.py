@@ -53,8 +53,10 @@ class Report:
 
 
 class Bench:
-    def __init__(self, entries: int, report: Report) -> None:
-        self.entries, self.report = entries, report
+    packages = ("engine-benchmarks", "engine-cli")
+
+    def __init__(self, arguments: argparse.Namespace, report: Report) -> None:
+        self.arguments, self.report = arguments, report
         port = int(os.environ.get("BENCH_PORT", "4586"))
         self.settings = Settings(name="bench", port=port)
         self.directory = self.settings.state / "evidence"
@@ -63,12 +65,16 @@ class Bench:
     def build(self) -> None:
         log = self.settings.state / "logs" / "build.log"
         command = ["cargo", "build", "--release"]
-        command += ["--package", "engine-benchmarks", "--package", "engine-cli"]
+        command += [word for name in self.packages for word in ("--package", name)]
         with console.step("building (cargo build --release)", log):
             console.run(command, self.settings.build_env(), ROOT, log)
 
+    @property
+    def entries(self) -> int:
+        return self.arguments.entries
+
     def run(self) -> None:
-        self.facts()
+        self.facts(f"python -m benchmarks.evidence --entries {self.entries}")
         few = str(min(self.entries, MOST_IN_PROCESS))
         with console.step(f"sealing {few} entries in one process"):
             alone, _ = self.json("bench-seal", "--entries", few)
@@ -91,11 +97,11 @@ class Bench:
             for file in self.directory.glob("*.zip"):
                 file.unlink()
 
-    def facts(self) -> None:
+    def facts(self, command: str) -> None:
         info = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line for line in info if line.startswith("model name"))
         memory = Path("/proc/meminfo").read_text().split()[1]
-        self.report.line(f"python -m benchmarks.evidence --entries {self.entries}")
+        self.report.line(command)
         self.report.heading("Machine")
         for name, value in {
             "date": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
@@ -275,16 +281,15 @@ def main() -> None:
         help="take the binaries in target/release as they are",
     )
     arguments = parser.parse_args()
-    entries = arguments.entries
     report = Report()
-    bench = Bench(entries, report)
+    bench = Bench(arguments, report)
     try:
         if not arguments.built:
             bench.build()
         bench.run()
     except console.StepFailed as failed:
         sys.exit(str(failed))
-    report.save(RESULTS / f"evidence-{entries}.txt")
+    report.save(RESULTS / f"evidence-{arguments.entries}.txt")
 
 
 if __name__ == "__main__":

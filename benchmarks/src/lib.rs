@@ -2,6 +2,7 @@
 
 mod calls;
 mod day;
+pub mod fleet;
 mod rig;
 mod sealing;
 
