@@ -277,6 +277,16 @@ def mailbox(operator: Callable[[str], Any], outputs: dict[str, str]) -> Mailbox:
 
 
 @pytest.fixture(scope="session")
+def heard(
+    operator: Callable[[str], Any], outputs: dict[str, str], stack: dict[str, str]
+) -> Any:
+    """`heard.wait_for("key.successor_offered", key_id)`: on the lifecycle topic and on the bus of events."""
+    from lifecycle import Heard
+
+    return Heard(operator, outputs["LifecycleTopicArn"], stack["ENGINE_STACK"])
+
+
+@pytest.fixture(scope="session")
 def engine(stack: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`engine("keys", "create", …)`: the operator's command line, on this stack."""
     return lambda *arguments: deploy.engine(settings.e2e(), *arguments)

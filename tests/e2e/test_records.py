@@ -196,7 +196,7 @@ def test_an_object_of_the_sealed_log_is_put_once_and_its_first_version_stays(
     assert s3.get_object(**locked)["Body"].read() == b"first"
 
 
-def test_streams_call_who_seals_and_who_exports(
+def test_streams_call_who_seals_who_exports_and_who_rotates(
     operator: Any, outputs: dict[str, str]
 ) -> None:
     mappings = operator("lambda").list_event_source_mappings()["EventSourceMappings"]
@@ -208,6 +208,7 @@ def test_streams_call_who_seals_and_who_exports(
     assert called == {
         outputs["AuditTableName"]: outputs["AuditSealFunctionArn"],
         outputs["ExportsTableName"]: outputs["EvidenceExportFunctionArn"],
+        outputs["RotationsTableName"]: outputs["CredentialSweepFunctionArn"],
     }
 
 

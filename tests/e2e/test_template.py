@@ -316,12 +316,22 @@ def but_the_root_and_a_deployment(condition: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("key", everywhere("AWS::KMS::Key"))
-def test_a_key_is_destroyed_by_nobody(key: dict[str, Any]) -> None:
-    """What it encrypts is lost with it; what it signed is shown to be its by it."""
+def test_a_key_is_destroyed_and_rescued_by_nobody_but_the_root(
+    key: dict[str, Any],
+) -> None:
+    """What it encrypts is lost with it; what it signed is shown to be its by it. The root is two people."""
     policy = key["Properties"]["KeyPolicy"]["Statement"]
     (deny,) = [s for s in policy if "kms:ScheduleKeyDeletion" in listed(s["Action"])]
     assert (deny["Effect"], deny["Principal"]) == ("Deny", "*")
-    assert set(deny["Action"]) == {"kms:ScheduleKeyDeletion", "kms:DisableKey"}
+    assert set(deny["Action"]) == {
+        f"kms:{action}"
+        for action in (
+            "ScheduleKeyDeletion",
+            "CancelKeyDeletion",
+            "DisableKey",
+            "EnableKey",
+        )
+    }
     but_the_root_and_a_deployment(deny["Condition"])
 
 

@@ -1,10 +1,11 @@
-"""Last: no secret that the suite had in its hands stands in a log line or in an item of a table."""
+"""Last: no secret that the suite had in its hands stands in a log line, in an item of a table, or in what is told of credentials."""
 
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from conftest import HANDLED
+from lifecycle import TOLD, Heard
 
 # The parts of a secret that would give it away; shorter ones occur by chance.
 SHORTEST = 20
@@ -34,8 +35,14 @@ def items(operator: Any, stack: dict[str, str]) -> Iterator[tuple[str, str]]:
                     yield table, str(item)
 
 
-def test_no_secret_is_ever_logged_or_stored(
-    operator: Any, stack: dict[str, str], desk: Any
+def told_of_credentials(heard: Heard) -> list[tuple[str, str]]:
+    """Messages of the lifecycle topic and events of the bus, all that were heard so far."""
+    heard.so_far("any", "any")
+    return TOLD
+
+
+def test_no_secret_is_ever_logged_stored_or_told(
+    operator: Any, stack: dict[str, str], desk: Any, heard: Heard
 ) -> None:
     desk.alice.token()
     secrets = {told(secret) for secret in HANDLED | {stack["API_KEY"]}}
@@ -44,8 +51,10 @@ def test_no_secret_is_ever_logged_or_stored(
     assert {"bre", "eyJ"} <= kinds, "the suite handled keys and tokens"
     time.sleep(1)  # the last lines are on their way
     places = [*log_lines(operator), *items(operator, stack)]
+    places += told_of_credentials(heard)
     assert any("/aws/lambda/" in place for place, _ in places)
-    assert any(place.endswith("-audit") for place, _ in places)
+    for table in ("-audit", "-rotations"):
+        assert any(place.endswith(table) for place, _ in places)
     for place, text in places:
         leaked = [secret[:6] for secret in secrets if secret in text]
         assert not leaked, f"{place}: {leaked}"
