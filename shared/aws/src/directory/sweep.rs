@@ -129,31 +129,39 @@ impl Directory {
         now: Timestamp,
     ) -> Result<Swept, Error> {
         let Some(due) = held.details.life().due(client_terminated, now) else { return self.move_due(held).await };
-        let mut change = Change::default();
         let (swept, kind) = match due {
-            KeyDue::Offer => {
-                self.add_offer(&mut change, held, author, now)?;
-                (Swept::Offered, NoticeKind::KeySuccessorOffered)
-            }
-            KeyDue::Expire => {
-                self.add_end(&mut change, held, author, now)?;
-                (Swept::Expired, NoticeKind::KeyExpired)
-            }
-            KeyDue::RevokeIdle => {
-                self.add_revoked(&mut change, held, UNUSED, author, now).await?;
-                (Swept::RevokedIdle, NoticeKind::KeyRevokedIdle)
-            }
-            KeyDue::RevokeTerminated => {
-                self.add_revoked(&mut change, held, CLIENT_LEFT, author, now).await?;
-                (Swept::RevokedTerminated, NoticeKind::KeyRevokedTerminated)
-            }
+            KeyDue::Offer => (Swept::Offered, NoticeKind::KeySuccessorOffered),
+            KeyDue::Expire => (Swept::Expired, NoticeKind::KeyExpired),
+            KeyDue::RevokeIdle => (Swept::RevokedIdle, NoticeKind::KeyRevokedIdle),
+            KeyDue::RevokeTerminated => (Swept::RevokedTerminated, NoticeKind::KeyRevokedTerminated),
         };
-        outbox.add(&mut change, &told(held, kind, now))?;
-        match change.commit(&self.client).await {
+        let notice = told(held, kind, now);
+        let mut change = self.act_of(due, held, author, now).await?;
+        outbox.add(&mut change, &notice)?;
+        let done = match change.commit(&self.client).await {
+            // The key was set back to before what was told of it, as by a restored backup: it must not live on for that.
+            Err(Error::Conflict(_)) if outbox.has(&notice.id()).await? => {
+                self.act_of(due, held, author, now).await?.commit(&self.client).await
+            }
+            done => done,
+        };
+        match done {
             Ok(()) => Ok(swept),
             Err(Error::Conflict(_)) => Ok(Swept::Gone),
             Err(error) => Err(error),
         }
+    }
+
+    /// The change of a key that is due for something, with its entry.
+    async fn act_of(&self, due: KeyDue, held: &Held, author: &Author, now: Timestamp) -> Result<Change, Error> {
+        let mut change = Change::default();
+        match due {
+            KeyDue::Offer => self.add_offer(&mut change, held, author, now)?,
+            KeyDue::Expire => self.add_end(&mut change, held, author, now)?,
+            KeyDue::RevokeIdle => self.add_revoked(&mut change, held, UNUSED, author, now).await?,
+            KeyDue::RevokeTerminated => self.add_revoked(&mut change, held, CLIENT_LEFT, author, now).await?,
+        }
+        Ok(change)
     }
 
     fn add_offer(&self, change: &mut Change, held: &Held, author: &Author, now: Timestamp) -> Result<(), Error> {
