@@ -24,8 +24,8 @@ use crate::call::{Call, FUNCTION};
 use crate::done::{Done, Handled, Made};
 use crate::routes::{Handler, ROUTES, Target};
 use crate::{
-    KeyAdmin, access_review, claim, clients, contacts, emergency, factors, keys, principals, register, requests, roles, rotation,
-    service_accounts,
+    KeyAdmin, access_review, claim, clients, contacts, emergency, factors, keys, principals, register, requests, roles,
+    rotation, service_accounts,
 };
 
 /// Longest body, in bytes.

@@ -63,9 +63,7 @@ pub const fn summary(handler: H) -> &'static str {
         H::ShowAccessReview => "Active accounts, with what a reviewer must look at.",
         H::DecideAccessReview => "Records the decision on an account or a service account.",
         H::ListRotations => "Credentials in use: when each rotated, by whom and why, and when it is due next.",
-        H::RequestRotation => {
-            "Asks for an emergency rotation: everything ends at once, then successors come."
-        }
+        H::RequestRotation => "Asks for an emergency rotation: everything ends at once, then successors come.",
         H::ShowRotation => "One emergency rotation: how far it is and what it did.",
     }
 }

@@ -9,7 +9,8 @@ mod register;
 
 pub use calendar::{Calendar, CalendarPage, CalendarPlace, CalendarQuery, CalendarRow};
 pub use emergency::{
-    Claim, Counts, EmergencyRotation, EmergencyRotations, LEASE, Lease, NewEmergency, Phase, Place, Target, Unit, UnitName,
+    Claim, Counts, EmergencyRotation, EmergencyRotations, LEASE, Lease, NewEmergency, Phase, Place, Target, Unit,
+    UnitName,
 };
 pub use outbox::{CLAIM, Outbox, Waiting};
 pub use publisher::{Channels, Published, Publisher};

@@ -122,15 +122,8 @@ impl fmt::Display for KeyState {
 
 impl KeyAction {
     /// Every action.
-    pub const ALL: [Self; 7] = [
-        Self::Confirm,
-        Self::Rotate,
-        Self::Freeze,
-        Self::Unfreeze,
-        Self::Expire,
-        Self::EmergencyRotate,
-        Self::Revoke,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Confirm, Self::Rotate, Self::Freeze, Self::Unfreeze, Self::Expire, Self::EmergencyRotate, Self::Revoke];
 }
 
 impl fmt::Display for KeyAction {
