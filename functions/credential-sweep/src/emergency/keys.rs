@@ -2,7 +2,7 @@
 
 use engine_aws::Error;
 use engine_aws::change::Change;
-use engine_aws::directory::ClientRecord;
+use engine_aws::directory::{ClientRecord, ClientStatus};
 use engine_aws::rotations::{Target, Unit, UnitName};
 use engine_core::access::{ClientId, KeyId};
 
@@ -17,7 +17,8 @@ impl Attempt {
         let name = |client: &ClientRecord| UnitName::Client(client.client_id.clone());
         Ok(Targets {
             names: page.items.iter().map(name).collect(),
-            holding: page.items.iter().filter(|client| !client.key_ids.is_empty()).map(name).collect(),
+            // One without a key may have a code out that claims one.
+            holding: page.items.iter().filter(|client| client.status != ClientStatus::Terminated).map(name).collect(),
             next: page.next.map(String::from),
         })
     }

@@ -77,7 +77,7 @@ struct Inner {
 struct Targets {
     /// All of them.
     names: Vec<UnitName>,
-    /// Those that hold a credential. What another one gets later did not exist when the rotation was asked for.
+    /// Those that hold a credential, or may come to hold one by what was handed out before.
     holding: Vec<UnitName>,
     /// Where the next page goes on.
     next: Option<String>,

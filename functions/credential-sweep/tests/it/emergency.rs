@@ -646,3 +646,19 @@ async fn an_account_whose_secret_is_gone_is_noted_and_authenticates_no_more() {
     let noted = units.iter().filter_map(|unit| unit.note.as_deref()).collect::<BTreeSet<_>>();
     assert!(noted.contains("the account has no secret in Secrets Manager"), "{noted:?}");
 }
+
+#[tokio::test]
+async fn a_claim_code_of_a_client_that_holds_no_key_ends_with_the_keys_of_all() {
+    let rig = Rig::start().await;
+    let keys = rig.client_with_keys("demo", 1).await;
+    rig.verified_contact(&client_id("demo")).await;
+    let (id, by) = (keys[0].id(), operator());
+    let ended = rig.directory.emergency_rotate_key(id, Some(ENVIRONMENT), REASON, &by, rig.now()).await.unwrap();
+    let ended = rig.directory.commit(ended).await.unwrap();
+    rig.clock.advance(SignedDuration::from_mins(1));
+    rig.ask(Target::AllKeys).await;
+    rig.run().await.unwrap();
+    let code = ended.claim_code.unwrap().code;
+    let origin = Origin { request_id: "request-2".into(), function: "key-admin", source_address: None };
+    assert!(rig.directory.claim_by_code(&code, ENVIRONMENT, &origin, rig.now()).await.is_err());
+}
