@@ -46,6 +46,9 @@ impl Rotation {
             let next = NextCredential { current: &current, pending: &next, secret_version: turn.version };
             let staged = self.people.stage_credential(name, next, &turn.author, self.clock.now()).await?;
             let Some(staged) = staged else { break };
+            // Looked at after the account was read, whose version the change is conditioned on: an emergency takes the label off
+            // before it changes the account, and what was pending then must not come back.
+            self.still_pending(turn).await?;
             match staged.commit(&self.dynamodb).await {
                 Err(Error::Conflict(_)) if attempt < ATTEMPTS => {}
                 committed => return Ok(committed?),

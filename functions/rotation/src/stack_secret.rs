@@ -10,6 +10,7 @@ use engine_core::access::totp::{TotpSecret, matching_step, step_at};
 use engine_core::audit::{ActorType, CLIENT_KIND, Event, Outcome, SecretKey};
 use engine_core::hex;
 use engine_core::rotation::CredentialKind;
+use engine_core::time::rfc3339;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -97,7 +98,12 @@ impl Rotation {
             reason: None,
             client_ref: None,
             subject_ref: None,
-            details: json!({ "secret": turn.secret.name, "secret_version": turn.version, "because": BECAUSE }),
+            details: json!({
+                "secret": turn.secret.name,
+                "secret_version": turn.version,
+                "because": BECAUSE,
+                "next_due_at": row.next_due_at.map(rfc3339),
+            }),
         };
         change.record(&self.audit, &turn.author.entry(act, now)?)?;
         match change.commit(&self.dynamodb).await {

@@ -43,6 +43,12 @@ impl Rotation {
         }
     }
 
+    /// Whether the version that the rotation makes is the pending one still.
+    pub(crate) async fn still_pending(&self, turn: &Turn<'_>) -> Result<(), RotationError> {
+        let pending = self.secrets.describe(&turn.secret.arn).await?.version_at(PENDING) == Some(turn.version);
+        if pending { Ok(()) } else { Err(turn.not_ready(Step::Create)) }
+    }
+
     /// Takes the pending label off the version that the rotation made, if it is there: no rotation is under way any more.
     pub(crate) async fn no_longer_pending(&self, turn: &Turn<'_>) -> Result<(), RotationError> {
         let Turn { secret, version, .. } = turn;

@@ -125,7 +125,8 @@ impl KeyDetails {
             state: self.record.state,
             created_at: self.record.created_at,
             expires_at: self.record.expires_at,
-            last_used_at: self.used.last_used_at,
+            // Its receipt is confirmed with the key itself.
+            last_used_at: self.used.last_used_at.max(self.rotation.confirmed_at),
             offered: self.rotation.offer.is_some(),
         }
     }

@@ -129,6 +129,9 @@ impl SecretStore {
             Some(DescribeSecretError::ResourceNotFoundException(_)) => Error::NotFound(format!("secret {id}")),
             _ => Error::unavailable("secretsmanager:DescribeSecret", &error),
         })?;
+        if described.deleted_date.is_some() {
+            return Err(Error::NotFound(format!("secret {id}, which is being deleted")));
+        }
         let versions = described.version_ids_to_stages.unwrap_or_default().into_iter();
         Ok(DescribedSecret {
             arn: described.arn.ok_or_else(|| Error::corrupt("secret", "it has no ARN"))?,

@@ -4,7 +4,7 @@ use engine_aws::Error;
 use engine_aws::change::Change;
 use engine_aws::clock::random_bytes;
 use engine_aws::rotations::{Unit, UnitName};
-use engine_aws::secrets::CURRENT;
+use engine_aws::secrets::{CURRENT, PENDING};
 use engine_core::access::service_account::{ServiceAccountCredential, ServiceAccountState};
 use engine_core::access::{KeyHash, ServiceAccountName};
 use engine_core::hex;
@@ -33,6 +33,7 @@ impl Attempt {
             if again && let Some(unit) = parts.rotations.unit(self.id(), name).await? {
                 return Ok(unit);
             }
+            self.end_pending(account).await?;
             let now = self.now();
             let revoked = parts.people.revoke_credential(account, because, self.author(), now).await?;
             // Read after it was judged: where it changed in between, the change is lost.
@@ -56,6 +57,22 @@ impl Attempt {
         .await
     }
 
+    /// Ends a rotation of the account's secret that is under way: its value may be in the same hands as the current one. What is
+    /// not there any more needs no end.
+    async fn end_pending(&self, account: &ServiceAccountName) -> Result<(), Error> {
+        let (parts, secret) = (self.parts(), self.secret(account));
+        let described = match parts.secrets.describe(&secret).await {
+            Err(Error::NotFound(_)) => return Ok(()),
+            described => described?,
+        };
+        match described.version_at(PENDING) {
+            Some(pending) if described.version_at(CURRENT) != Some(pending) => {
+                parts.secrets.move_stage(&secret, PENDING, Some(pending), None).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Gives the account another credential.
     pub(super) async fn issue_account(&self, account: &ServiceAccountName, unit: &Unit) -> Result<Unit, Error> {
         let (parts, because) = (self.parts(), self.because());
@@ -76,6 +93,9 @@ impl Attempt {
             };
             let now = self.now();
             let installed = parts.people.install_credential(account, &hash, because, self.author(), now).await?;
+            // Looked at after the account was read, whose version the change is conditioned on: another rotation of the same
+            // account may have put its own credential there meanwhile.
+            self.gives_out(account).await?;
             self.commit_issued(installed.change, unit, (1, None)).await
         })
         .await
@@ -85,8 +105,7 @@ impl Attempt {
     /// rotation and account, so that whoever does it again finds what is there.
     async fn put_credential(&self, account: &ServiceAccountName) -> Result<KeyHash, Error> {
         let parts = self.parts();
-        let secret = format!("{}{account}", parts.service_account_prefix);
-        let version = hex::sha256(format!("{}\n{account}", self.id()).as_bytes());
+        let (secret, version) = (self.secret(account), self.version(account));
         let described = parts.secrets.describe(&secret).await?;
         let there = parts.secrets.value_of_version(&secret, &version).await?;
         let document = match there {
@@ -105,6 +124,25 @@ impl Attempt {
             Ok(credential.hash())
         } else {
             Err(Error::corrupt("secret", "it holds the credential of another service account"))
+        }
+    }
+
+    /// The name of the account's secret.
+    fn secret(&self, account: &ServiceAccountName) -> String {
+        format!("{}{account}", self.parts().service_account_prefix)
+    }
+
+    fn version(&self, account: &ServiceAccountName) -> String {
+        hex::sha256(format!("{}\n{account}", self.id()).as_bytes())
+    }
+
+    /// A conflict where Secrets Manager gives out another version than this rotation's.
+    async fn gives_out(&self, account: &ServiceAccountName) -> Result<(), Error> {
+        let described = self.parts().secrets.describe(&self.secret(account)).await?;
+        if described.version_at(CURRENT) == Some(self.version(account).as_str()) {
+            Ok(())
+        } else {
+            Err(Error::Conflict(format!("the secret of service account {account} was written by another worker")))
         }
     }
 

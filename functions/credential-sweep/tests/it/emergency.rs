@@ -662,3 +662,16 @@ async fn a_claim_code_of_a_client_that_holds_no_key_ends_with_the_keys_of_all() 
     let origin = Origin { request_id: "request-2".into(), function: "key-admin", source_address: None };
     assert!(rig.directory.claim_by_code(&code, ENVIRONMENT, &origin, rig.now()).await.is_err());
 }
+
+#[tokio::test]
+async fn a_rotation_of_the_secret_that_is_under_way_ends_with_the_credential() {
+    let (rig, before) = accounts().await;
+    let secret = format!("{PREFIX}{}", ACCOUNTS[0]);
+    let store = SecretStore::new(rig.secrets.client());
+    let token = "b".repeat(32);
+    store.put_pending(&secret, &token, None, &before[0].document()).await.unwrap();
+    assert!(rig.secrets.at_stage(&secret, "AWSPENDING").is_some());
+    rig.run().await.unwrap();
+    assert_eq!(rig.secrets.at_stage(&secret, "AWSPENDING"), None, "what was pending may be in the same hands");
+    assert_accounts_rotated(&rig, &before, 0).await;
+}

@@ -55,8 +55,7 @@ pub struct KeysOffered {
 }
 
 impl Directory {
-    /// Revokes what the client holds, whatever state it is in: `only` that key, and a successor that was claimed with it and
-    /// not confirmed, or all. What was offered and not claimed is offered no more. The change is lost where the client, the set
+    /// Revokes what the client holds, whatever state it is in: `only` that key with its successors, or all. What was offered and not claimed is offered no more. The change is lost where the client, the set
     /// of its keys or one of them is not as it was read: a successor that was claimed meanwhile must not be missed. With all its keys
     /// end the codes that were made to claim successors of earlier ones.
     pub async fn revoke_client_keys(
@@ -186,13 +185,23 @@ impl Occasion<'_> {
     }
 }
 
-/// What ends of what is held: everything that can, or the one key with a successor of it that waits for its confirmation.
+/// What ends of what is held: everything that can, or the one key with all that was claimed with it and with its successors:
+/// whoever had it could collect them, and confirm them too.
 fn ending<'a>(held: &'a HashMap<String, Held>, only: Option<&KeyId>) -> BTreeMap<&'a str, &'a Held> {
-    let successor = only.and_then(|only| held.get(only.as_str())).and_then(Held::unfinished_offer);
-    let successor = successor.and_then(|offer| offer.successor_id.as_ref());
-    let wanted = |id: &KeyId| only.is_none_or(|only| only == id || successor == Some(id));
+    let line = only.map(|only| line_of(held, only));
+    let wanted = |id: &KeyId| line.as_ref().is_none_or(|line| line.contains(id.as_str()));
     let can_end = |held: &&Held| held.details.record.state.after(KeyAction::Revoke).is_ok();
     held.values().filter(|held| wanted(held.id())).filter(can_end).map(|held| (held.id().as_str(), held)).collect()
+}
+
+/// A key and its successors, as far as the client holds them.
+fn line_of<'a>(held: &'a HashMap<String, Held>, first: &'a KeyId) -> BTreeSet<&'a str> {
+    let (mut line, mut next) = (BTreeSet::new(), Some(first));
+    while let Some(id) = next.filter(|id| line.insert(id.as_str())) {
+        let offer = held.get(id.as_str()).and_then(|held| held.details.rotation.offer.as_ref());
+        next = offer.and_then(|offer| offer.successor_id.as_ref());
+    }
+    line
 }
 
 /// For which of the keys that end a successor is to be offered, and how long it is to live.

@@ -5,6 +5,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use engine_core::access::service_account::{CredentialHashes, ServiceAccountState};
 use engine_core::access::{KeyHash, ServiceAccount, ServiceAccountName};
 use engine_core::audit::Event;
+use engine_core::rotation::CredentialKind;
+use engine_core::time::rfc3339;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -162,6 +164,10 @@ impl People {
         change.update(&self.table, place, &expression, "version = :read", values, lost)?;
         let mut details = describe(account, next);
         details.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        if written.event == Event::ServiceAccountCredentialRotate {
+            let due = now + CredentialKind::ServiceAccount.schedule().every;
+            details.insert("next_due_at".to_owned(), json!(rfc3339(due)));
+        }
         if account.state != ServiceAccountState::Active {
             details.insert("state".to_owned(), json!(account.state.as_str()));
         }

@@ -260,3 +260,16 @@ async fn a_claim_by_code_that_meets_the_end_of_all_keys_makes_none() {
     assert!(fixture.claim_with(&code).await.is_err());
     assert!(fixture.directory.client(&client_id()).await.unwrap().key_ids.is_empty());
 }
+
+#[tokio::test]
+async fn a_successor_that_was_collected_with_a_stolen_key_ends_with_it_confirmed_or_not() {
+    let (fixture, stolen) = with_contact().await;
+    let other = another_key(&fixture).await;
+    fixture.rotate(stolen.id(), 14).await.unwrap();
+    let successor = fixture.claim(&stolen).await.unwrap().issued.api_key;
+    fixture.confirm(&successor).await.unwrap();
+    let ended = fixture.end_all(Some(stolen.id())).await.unwrap();
+    assert_eq!(ended.revoked, ids([&stolen, &successor]));
+    assert_eq!(owed(&ended), ids([&successor]), "one for the line, not one for each key of it");
+    assert_eq!(fixture.details(other.id()).await.record.state, KeyState::Active);
+}
