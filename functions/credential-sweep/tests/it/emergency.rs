@@ -634,7 +634,8 @@ async fn a_credential_whose_answer_was_lost_is_found_and_made_current_again_wher
 async fn an_account_whose_secret_is_gone_is_noted_and_authenticates_no_more() {
     let (rig, before) = accounts().await;
     let lost = rig.account("svc-a-lost", ServiceAccountState::Active).await;
-    rig.secrets.control().refuse("DescribeSecret", 1, 400, "ResourceNotFoundException");
+    // It is looked at once for each of the four accounts when they are revoked, and then to issue.
+    rig.secrets.control().refuse("DescribeSecret", 5, 400, "ResourceNotFoundException");
     rig.run().await.unwrap();
     let counted = rig.rotation().await.place.counts;
     assert_eq!(counted, counts(3, 3, 2, 3));
