@@ -5,12 +5,9 @@ python -m benchmarks.credentials [--keys 100000] [--due 2000] [--emergency 10000
 Everything runs in one process, against an embedded DynamoDB. Writes what it prints to results/.
 """
 
-import argparse
-import sys
-
 from infra.local import console
 
-from .evidence import RESULTS, Bench, Report
+from .bench import Bench, run
 
 # Of one invocation, in seconds, as the template has it.
 LIMIT = 900
@@ -18,8 +15,6 @@ CLIENTS = 500
 
 
 class Credentials(Bench):
-    packages = ("engine-benchmarks",)
-
     def run(self) -> None:
         arguments = self.arguments
         self.facts(
@@ -86,27 +81,5 @@ class Credentials(Bench):
             self.report.row(f"  {operation}", f"{count:,}", each)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keys", type=int, default=100_000)
-    parser.add_argument("--due", type=int, default=2_000)
-    parser.add_argument("--emergency", type=int, default=10_000)
-    parser.add_argument(
-        "--built",
-        action="store_true",
-        help="take the binaries in target/release as they are",
-    )
-    arguments = parser.parse_args()
-    report = Report()
-    bench = Credentials(arguments, report)
-    try:
-        if not arguments.built:
-            bench.build()
-        bench.run()
-    except console.StepFailed as failed:
-        sys.exit(str(failed))
-    report.save(RESULTS / f"credentials-{arguments.keys}.txt")
-
-
 if __name__ == "__main__":
-    main()
+    run(Credentials, __doc__, keys=100_000, due=2_000, emergency=10_000)

@@ -18,8 +18,6 @@ use crate::show;
 
 /// Time between two looks at whether the rotation is done.
 const POLL: Duration = Duration::from_secs(1);
-/// The kinds that rotate at once.
-const KINDS: [CredentialKind; 2] = [CredentialKind::ApiKey, CredentialKind::ServiceAccount];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,7 +92,7 @@ struct ServiceAccountArguments {
 #[derive(Debug, Args)]
 struct AllArguments {
     /// Which kind
-    #[arg(long, value_parser = kind(&KINDS))]
+    #[arg(long, value_parser = kind(&CredentialKind::AT_ONCE))]
     kind: String,
     #[command(flatten)]
     how: HowArguments,
@@ -125,7 +123,7 @@ pub(crate) async fn run(arguments: RotateArguments) -> Result<Exit, Error> {
 
 /// What ends, as the API is told it.
 fn target(command: RotateCommand) -> Result<(Value, HowArguments), Error> {
-    let [key, account] = KINDS.map(CredentialKind::as_str);
+    let [key, account] = CredentialKind::AT_ONCE.map(CredentialKind::as_str);
     Ok(match command {
         RotateCommand::Key(KeyArguments { key_id, how }) => {
             (json!({ "kind": key, "credential": input::key_id(&key_id)?.as_str() }), how)

@@ -1,5 +1,6 @@
 //! The two shapes of event, told apart by what only the table's stream sends.
 
+use engine_http::stream::{self, Text};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,46 +22,20 @@ pub(crate) enum Invocation {
 pub struct EventError;
 
 #[derive(Deserialize)]
-struct Stream {
-    #[serde(rename = "Records")]
-    records: Vec<Record>,
-}
-
-#[derive(Deserialize)]
-struct Record {
-    #[serde(rename = "eventName")]
-    event_name: String,
-    dynamodb: Images,
-}
-
-#[derive(Deserialize)]
-struct Images {
-    #[serde(rename = "Keys")]
-    keys: Keys,
-}
-
-#[derive(Deserialize)]
 struct Keys {
     pk: Text,
     sk: Text,
-}
-
-#[derive(Deserialize)]
-struct Text {
-    #[serde(rename = "S")]
-    text: String,
 }
 
 impl Invocation {
     /// Reads an event. Whatever is not the stream's makes a run. Of the stream's records only those of new emergency rotations
     /// count.
     pub(crate) fn read(event: Value) -> Result<Self, EventError> {
-        if event.get("Records").is_none() {
+        if !stream::has_records(&event) {
             return Ok(Self::Sweep);
         }
-        let stream: Stream = serde_json::from_value(event).map_err(|_| EventError)?;
-        let keys = stream.records.into_iter().filter(|record| record.event_name == "INSERT");
-        let asked = keys.map(|record| record.dynamodb.keys).filter(|keys| keys.pk.text == EMERGENCY);
+        let new: Vec<Keys> = stream::inserted(event).map_err(|_| EventError)?;
+        let asked = new.into_iter().filter(|keys| keys.pk.text == EMERGENCY);
         Ok(Self::Emergencies(asked.map(|keys| keys.sk.text).collect()))
     }
 }

@@ -4,7 +4,7 @@ use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use engine_aws::Error;
 use engine_aws::author::Author;
 use engine_aws::change::Change;
-use engine_aws::rotations::RegisterRow;
+use engine_aws::rotations::{BY_SECRETS_MANAGER, RegisterRow};
 use engine_aws::secrets::CURRENT;
 use engine_core::rotation::{CredentialKind, NoticeKind};
 use engine_core::time::rfc3339;
@@ -79,7 +79,7 @@ impl CredentialSweep {
             credential: name.clone(),
             last_rotated_at: timestamp("last change of a secret", rotated.or(changed))?,
             rotated_by: if rotated.is_some() { "aws-secretsmanager" } else { "deployment" }.to_owned(),
-            because: if rotated.is_some() { "rotation by Secrets Manager" } else { "created" }.to_owned(),
+            because: if rotated.is_some() { BY_SECRETS_MANAGER } else { "created" }.to_owned(),
             next_due_at: None,
             observed_at: self.clock.now(),
         })

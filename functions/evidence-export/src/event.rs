@@ -1,6 +1,7 @@
 //! The two shapes of event, told apart by what no caller of the API can write: the members of the event itself.
 
 use engine_http::gateway;
+use engine_http::stream::{self, Text};
 use lambda_http::Request;
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,42 +34,16 @@ pub enum EventError {
 }
 
 #[derive(Deserialize)]
-struct Stream {
-    #[serde(rename = "Records")]
-    records: Vec<Record>,
-}
-
-#[derive(Deserialize)]
-struct Record {
-    #[serde(rename = "eventName")]
-    event_name: String,
-    dynamodb: Images,
-}
-
-#[derive(Deserialize)]
-struct Images {
-    #[serde(rename = "Keys")]
-    keys: Keys,
-}
-
-#[derive(Deserialize)]
 struct Keys {
     pk: Text,
-}
-
-#[derive(Deserialize)]
-struct Text {
-    #[serde(rename = "S")]
-    text: String,
 }
 
 impl Invocation {
     /// Reads an event. Of the stream's records only those of new items count: what becomes of one is this function's own doing.
     pub(crate) fn read(event: Value) -> Result<Self, EventError> {
-        if event.get("Records").is_some() {
-            let stream: Stream = serde_json::from_value(event).map_err(|_| EventError::Unknown)?;
-            let new = stream.records.into_iter().filter(|record| record.event_name == "INSERT");
-            return Ok(Self::Exports(new.map(|record| record.dynamodb.keys.pk.text).collect()));
+        if stream::has_records(&event) {
+            let new: Vec<Keys> = stream::inserted(event).map_err(|_| EventError::Unknown)?;
+            return Ok(Self::Exports(new.into_iter().map(|keys| keys.pk.text).collect()));
         }
         let request = gateway::request(event).map_err(|_| EventError::Unknown)?;
         Ok(Self::Request(Box::new(request)))

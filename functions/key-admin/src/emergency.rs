@@ -25,8 +25,6 @@ use crate::done::{Done, Handled};
 use crate::reading::words;
 use crate::refusal::refusal;
 
-/// The kinds that can be rotated at once.
-pub(crate) const KINDS: [CredentialKind; 2] = [CredentialKind::ApiKey, CredentialKind::ServiceAccount];
 /// Characters of a reason.
 pub(crate) const REASON: std::ops::RangeInclusive<usize> = 10..=1000;
 /// What a rotation can be of: one of these fields is given.
@@ -106,7 +104,7 @@ enum Wanted {
 
 fn wanted(reader: &mut FieldReader<'_>) -> Option<Wanted> {
     let known = |name: &str| {
-        let kind = CredentialKind::from_name(name).filter(|kind| KINDS.contains(kind));
+        let kind = CredentialKind::from_name(name).filter(|kind| CredentialKind::AT_ONCE.contains(kind));
         kind.ok_or("must be api_key or service_account")
     };
     let kind = reader.text("kind", known);

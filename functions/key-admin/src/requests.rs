@@ -4,7 +4,8 @@ use engine_aws::clock::random_bytes;
 use engine_aws::directory::DirectoryError;
 use engine_aws::people::{Approver, Judged, Versioned};
 use engine_core::access::request::{Capacity, RequestState, Wanted};
-use engine_core::access::{AccessRequest, ClientId, CodeKind, KeyId, OneTimeCode, ServiceAccountName};
+use engine_core::access::service_account::ServiceAccountCredential;
+use engine_core::access::{AccessRequest, ClientId, ServiceAccountName};
 use engine_core::audit::EntryId;
 use engine_core::field::{FieldError, FieldReader, Fields};
 use engine_core::time::rfc3339;
@@ -100,11 +101,10 @@ async fn create_service_account(app: &KeyAdmin, call: &Call<'_>, judged: &Judged
     let name = name.map_err(|error| Problem::internal(format!("stored request cannot be read: {error}")))?;
     app.people.unused(&name).await.map_err(refusal)?;
     let reserved = app.people.reserve(judged, call.context.now).await.map_err(refusal)?;
-    let (id, secret) = (KeyId::from_random(random_bytes()?), Zeroizing::new(random_bytes()?));
-    let credential = OneTimeCode::generate(CodeKind::ServiceAccount, &app.settings.environment, id, &secret);
+    let secret = Zeroizing::new(random_bytes()?);
+    let credential = ServiceAccountCredential::generate(&name, &app.settings.environment, random_bytes()?, &secret);
     let credential = credential.map_err(|error| Problem::internal(error.to_string()))?;
-    // Neither holds what JSON would have to escape.
-    let document = Zeroizing::new(format!(r#"{{"client_id":"{name}","client_secret":"{}"}}"#, credential.expose()));
+    let document = credential.document();
     let settings = &app.settings;
     let (place, description) =
         (format!("{}{name}", settings.service_account_prefix), format!("Credential of service account {name}"));

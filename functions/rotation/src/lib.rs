@@ -30,8 +30,6 @@ pub use crate::settings::{Settings, SettingsError};
 
 /// The function's name as an actor and in the record.
 const FUNCTION: &str = "rotation";
-/// Why a credential rotated, as far as the function knows.
-const BECAUSE: &str = "rotation by Secrets Manager";
 /// How long the old credential of a service account authenticates after Secrets Manager gives out the new one: for clients that
 /// read it just before, and are about to use it.
 pub const DRAIN: Duration = Duration::from_secs(5);

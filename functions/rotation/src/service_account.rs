@@ -3,6 +3,7 @@
 use engine_aws::Error;
 use engine_aws::clock::random_bytes;
 use engine_aws::people::{NextCredential, ServiceAccountHeld};
+use engine_aws::rotations::BY_SECRETS_MANAGER;
 use engine_aws::secrets::{CURRENT, PENDING};
 use engine_core::access::ServiceAccountName;
 use engine_core::access::service_account::{ServiceAccountCredential, ServiceAccountState};
@@ -11,7 +12,7 @@ use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::event::Step;
-use crate::{BECAUSE, DRAIN, Rotation, RotationError, Turn};
+use crate::{DRAIN, Rotation, RotationError, Turn};
 
 /// Times that a record is read and written that others change meanwhile.
 const ATTEMPTS: usize = 4;
@@ -103,7 +104,7 @@ impl Rotation {
         }
         (self.pause)(DRAIN).await;
         for attempt in 1.. {
-            let (why, now) = ((turn.version, BECAUSE), self.clock.now());
+            let (why, now) = ((turn.version, BY_SECRETS_MANAGER), self.clock.now());
             let promoted = self.people.promote_credential(name, &given_out, why, &turn.author, now).await?;
             let Some(promoted) = promoted else { break };
             match promoted.commit(&self.dynamodb).await {

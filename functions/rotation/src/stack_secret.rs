@@ -4,7 +4,7 @@ use engine_aws::Error;
 use engine_aws::author::Act;
 use engine_aws::change::Change;
 use engine_aws::clock::random_bytes;
-use engine_aws::rotations::RegisterRow;
+use engine_aws::rotations::{BY_SECRETS_MANAGER, RegisterRow};
 use engine_aws::secrets::{CURRENT, PENDING};
 use engine_core::access::totp::{TotpSecret, matching_step, step_at};
 use engine_core::audit::{ActorType, CLIENT_KIND, Event, Outcome, SecretKey};
@@ -15,7 +15,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::target::StackSecret;
-use crate::{BECAUSE, FUNCTION, Rotation, RotationError, Turn};
+use crate::{FUNCTION, Rotation, RotationError, Turn};
 
 /// The label of the version that was current before.
 const PREVIOUS: &str = "AWSPREVIOUS";
@@ -81,7 +81,7 @@ impl Rotation {
             credential: name.to_owned(),
             last_rotated_at: now,
             rotated_by: FUNCTION.to_owned(),
-            because: BECAUSE.to_owned(),
+            because: BY_SECRETS_MANAGER.to_owned(),
             next_due_at: match secret {
                 StackSecret::BootstrapTotp => Some(now + kind.schedule().every),
                 // What was made under an old version must stay openable, so these rotate on compromise alone.
@@ -101,7 +101,7 @@ impl Rotation {
             details: json!({
                 "secret": turn.secret.name,
                 "secret_version": turn.version,
-                "because": BECAUSE,
+                "because": BY_SECRETS_MANAGER,
                 "next_due_at": row.next_due_at.map(rfc3339),
             }),
         };

@@ -238,6 +238,9 @@ pub(crate) fn write(held: &Held) -> Item {
     item
 }
 
+/// Adds the change from one version of a key to the next: [`update`] or [`update_unused`].
+pub(crate) type AddUpdate = fn(&mut Change, &str, &Held, &Held) -> Result<(), Error>;
+
 /// Adds the change from one version of a key to the next, lost where it is no longer as it was read.
 pub(crate) fn update(change: &mut Change, table: &str, read: &Held, next: &Held) -> Result<(), Error> {
     update_where(change, table, read, next, AS_READ, Vec::new())

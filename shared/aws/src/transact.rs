@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, TransactWriteItem};
 
 use crate::Error;
@@ -14,6 +17,17 @@ use crate::item::Item;
 pub(crate) const ABSENT: &str = "attribute_not_exists(pk)";
 /// Times that a request is repeated that another one, at work on the same item, kept from being carried out.
 pub(crate) const RETRIES: u32 = 4;
+
+/// Whether a conditional update was made. That its condition did not hold is no failure of the store.
+pub(crate) fn updated(sent: Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>>) -> Result<bool, Error> {
+    match sent {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
+            Ok(false)
+        }
+        Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
+    }
+}
 
 /// A conditional put.
 pub(crate) fn put(

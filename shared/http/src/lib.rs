@@ -17,6 +17,7 @@ pub mod response;
 pub mod route;
 pub mod run;
 pub mod step_up;
+pub mod stream;
 
 pub use api_key::presented_key;
 pub use auth::{Caller, TokenVerifier, bearer};

@@ -13,7 +13,6 @@ use engine_http::openapi::{CLIENT_ID, reference};
 use serde_json::{Map, Value, json};
 
 use super::token;
-use crate::emergency::KINDS;
 
 /// A decimal of at most 4 decimals, as number or string.
 pub(super) fn decimal(most: u32) -> Value {
@@ -146,7 +145,7 @@ pub(super) fn credential_kind() -> Value {
 
 /// A kind that can be rotated at once.
 pub(super) fn kind_at_once() -> Value {
-    one_of(&KINDS.map(CredentialKind::as_str))
+    one_of(&CredentialKind::AT_ONCE.map(CredentialKind::as_str))
 }
 
 pub(super) fn day_count() -> Value {

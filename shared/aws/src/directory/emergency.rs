@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::client_item::{ClientRecord, ClientStatus};
-use super::keys::step;
+use super::keys::ended;
 use super::rotation::{made_for, offer_for};
 use super::{Directory, changed, client_key};
 use crate::Error;
@@ -81,7 +81,7 @@ impl Directory {
         let owed = owed(&ending, &self.predecessors(&ending).await?, now);
         let mut versions = Map::new();
         for (id, held) in &ending {
-            let next = revoked(held, now)?;
+            let next = ended(held, now)?;
             key_item::update(&mut change, &self.tables.keys, held, &next)?;
             versions.insert((*id).to_owned(), json!(next.details.version));
         }
@@ -221,18 +221,6 @@ fn owed(ending: &BTreeMap<&str, &Held>, predecessors: &HashMap<String, Held>, no
     };
     let owed = ending.values().filter(usable).filter(|held| !succeeded(held) && !claimed(held));
     owed.map(|held| (held.id().to_string(), made_for(held))).collect()
-}
-
-/// A key as its revocation leaves it: good for nothing, and offered nothing.
-fn revoked(held: &Held, now: Timestamp) -> Result<Held, Error> {
-    let mut next = step(held, KeyAction::Revoke)?;
-    next.details.revoked_at = Some(now);
-    if held.unfinished_offer().is_some() {
-        next.details.rotation.offer = None;
-        next.details.rotation.claim_code_expires_at = None;
-        next.claim_code_hash = None;
-    }
-    Ok(next)
 }
 
 fn at_client(event: Event, client: &ClientRecord, occasion: Occasion<'_>, details: Map<String, Value>) -> Act {

@@ -156,23 +156,32 @@ impl Directory {
     ) -> Result<Prepared<KeyDetails>, Error> {
         let held = self.held(key_id).await?;
         let mut change = Change::default();
-        let mut next = step(&held, KeyAction::Revoke)?;
-        next.details.revoked_at = Some(now);
-        if held.unfinished_offer().is_some() {
-            next.details.rotation.offer = None;
-            next.details.rotation.claim_code_expires_at = None;
-            next.claim_code_hash = None;
-        }
-        key_item::update(&mut change, &self.tables.keys, &held, &next)?;
-        let successor = match self.unconfirmed_successor(&held).await? {
-            Some(successor) => Some(self.add_revocation(&mut change, &successor, now)?),
+        let (reason, update) = (reason.map(str::to_owned), key_item::update);
+        let next = self.add_end_of(&mut change, &held, update, reason, author, now).await?;
+        Ok(Prepared { change, value: next.details })
+    }
+
+    /// Adds that a key ends before its time, with a successor that was claimed with it and not confirmed: what `update` conditions
+    /// the key's own change on, the client's keys, and the entry. The key as it is after it.
+    pub(super) async fn add_end_of(
+        &self,
+        change: &mut Change,
+        held: &Held,
+        update: key_item::AddUpdate,
+        reason: Option<String>,
+        author: &Author,
+        now: Timestamp,
+    ) -> Result<Held, Error> {
+        let next = ended(held, now)?;
+        update(change, &self.tables.keys, held, &next)?;
+        let successor = match self.unconfirmed_successor(held).await? {
+            Some(successor) => Some(self.add_revocation(change, &successor, now)?),
             None => None,
         };
-        self.forget_keys(&mut change, &held, successor.as_ref())?;
-        let act =
-            Act { reason: reason.map(str::to_owned), ..act(Event::ApiKeyRevoke, &next, also(successor.as_ref())) };
+        self.forget_keys(change, held, successor.as_ref())?;
+        let act = Act { reason, ..act(Event::ApiKeyRevoke, &next, also(successor.as_ref())) };
         change.record(&self.audit, &author.entry(act, now)?)?;
-        Ok(Prepared { change, value: next.details })
+        Ok(next)
     }
 
     /// The key that was claimed as a successor of this one, unless its receipt was confirmed or it was revoked.
@@ -251,6 +260,18 @@ pub(super) fn step(held: &Held, action: KeyAction) -> Result<Held, Error> {
         (KeyState::Revoked, KeyAction::Revoke) => Error::Conflict(format!("key {} is revoked already", held.id())),
         _ => Error::Conflict(illegal.to_string()),
     })?;
+    Ok(next)
+}
+
+/// A key as its revocation leaves it: good for nothing, and offered nothing that was not confirmed.
+pub(super) fn ended(held: &Held, now: Timestamp) -> Result<Held, Error> {
+    let mut next = step(held, KeyAction::Revoke)?;
+    next.details.revoked_at = Some(now);
+    if held.unfinished_offer().is_some() {
+        next.details.rotation.offer = None;
+        next.details.rotation.claim_code_expires_at = None;
+        next.claim_code_hash = None;
+    }
     Ok(next)
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use engine_core::access::{KeyAction, KeyId};
 use engine_core::audit::Event;
 use engine_core::rotation::{CredentialKind, KeyDue, Notice, NoticeKind};
@@ -14,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::client_item::{self, ClientStatus};
-use super::keys::{act, also, step};
+use super::keys::{act, step};
 use super::listing::Page;
 use super::rotation::offer;
 use super::{Directory, client_key, key_key};
@@ -24,6 +23,7 @@ use crate::change::Change;
 use crate::item::{Item, n, parsed};
 use crate::key_item::{self, AS_READ, DUE_INDEX, Held, as_read, due_shard};
 use crate::rotations::Outbox;
+use crate::transact::updated;
 
 /// Why keys are offered a successor, end or are revoked by time alone.
 const SCHEDULED: &str = "scheduled rotation";
@@ -129,13 +129,13 @@ impl Directory {
         now: Timestamp,
     ) -> Result<Swept, Error> {
         let Some(due) = held.details.life().due(client_terminated, now) else { return self.move_due(held).await };
-        let (swept, kind) = match due {
-            KeyDue::Offer => (Swept::Offered, NoticeKind::KeySuccessorOffered),
-            KeyDue::Expire => (Swept::Expired, NoticeKind::KeyExpired),
-            KeyDue::RevokeIdle => (Swept::RevokedIdle, NoticeKind::KeyRevokedIdle),
-            KeyDue::RevokeTerminated => (Swept::RevokedTerminated, NoticeKind::KeyRevokedTerminated),
+        let swept = match due {
+            KeyDue::Offer => Swept::Offered,
+            KeyDue::Expire => Swept::Expired,
+            KeyDue::RevokeIdle => Swept::RevokedIdle,
+            KeyDue::RevokeTerminated => Swept::RevokedTerminated,
         };
-        let notice = told(held, kind, now);
+        let notice = told(held, due, now);
         let mut change = self.act_of(due, held, author, now).await?;
         outbox.add(&mut change, &notice)?;
         let done = match change.commit(&self.client).await {
@@ -158,8 +158,15 @@ impl Directory {
         match due {
             KeyDue::Offer => self.add_offer(&mut change, held, author, now)?,
             KeyDue::Expire => self.add_end(&mut change, held, author, now)?,
-            KeyDue::RevokeIdle => self.add_revoked(&mut change, held, UNUSED, author, now).await?,
-            KeyDue::RevokeTerminated => self.add_revoked(&mut change, held, CLIENT_LEFT, author, now).await?,
+            KeyDue::RevokeIdle | KeyDue::RevokeTerminated => {
+                // What is in use is not idle, so that revocation is lost where the key was used since it was read.
+                let (reason, update): (_, key_item::AddUpdate) = if due == KeyDue::RevokeIdle {
+                    (UNUSED, key_item::update_unused)
+                } else {
+                    (CLIENT_LEFT, key_item::update)
+                };
+                self.add_end_of(&mut change, held, update, Some(reason.to_owned()), author, now).await?;
+            }
         }
         Ok(change)
     }
@@ -178,35 +185,6 @@ impl Directory {
         self.forget_keys(change, held, None)?;
         let ended = Map::from_iter([("expired_at".to_owned(), json!(rfc3339(next.details.record.expires_at)))]);
         self.add_entry(change, Event::ApiKeyExpire, &next, (AT_ITS_END, ended), author, now)
-    }
-
-    /// Like [`Directory::revoke_key`], but lost where the key was used since it was read: what is in use is not idle.
-    async fn add_revoked(
-        &self,
-        change: &mut Change,
-        held: &Held,
-        reason: &str,
-        author: &Author,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let mut next = step(held, KeyAction::Revoke)?;
-        next.details.revoked_at = Some(now);
-        if held.unfinished_offer().is_some() {
-            next.details.rotation.offer = None;
-            next.details.rotation.claim_code_expires_at = None;
-            next.claim_code_hash = None;
-        }
-        if reason == UNUSED {
-            key_item::update_unused(change, &self.tables.keys, held, &next)?;
-        } else {
-            key_item::update(change, &self.tables.keys, held, &next)?;
-        }
-        let successor = match self.unconfirmed_successor(held).await? {
-            Some(successor) => Some(self.add_revocation(change, &successor, now)?),
-            None => None,
-        };
-        self.forget_keys(change, held, successor.as_ref())?;
-        self.add_entry(change, Event::ApiKeyRevoke, &next, (reason, also(successor.as_ref())), author, now)
     }
 
     fn add_entry(
@@ -236,37 +214,40 @@ impl Directory {
         for (name, value) in as_read(held) {
             update = update.expression_attribute_values(name, value);
         }
-        match update.send().await {
-            Ok(_) => Ok(Swept::Moved),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Swept::Gone)
-            }
-            Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
-        }
+        Ok(if updated(update.send().await)? { Swept::Moved } else { Swept::Gone })
     }
 }
 
 /// What the client is told.
-fn told(held: &Held, kind: NoticeKind, now: Timestamp) -> Notice {
+fn told(held: &Held, due: KeyDue, now: Timestamp) -> Notice {
     let record = &held.details.record;
     let (id, client, end) = (&record.id, &record.client_id, rfc3339(record.expires_at));
-    let text = match kind {
-        NoticeKind::KeySuccessorOffered => format!(
-            "API key {id} of client {client} ends at {end}. A successor may be claimed with it until then: send it to \
-             POST /api/v1/keys/claim, keep the key in the answer, and confirm that with POST /api/v1/keys/confirm.\n\
-             Both keys work until the end of the former."
+    let (kind, text) = match due {
+        KeyDue::Offer => (
+            NoticeKind::KeySuccessorOffered,
+            format!(
+                "API key {id} of client {client} ends at {end}. A successor may be claimed with it until then: send it to \
+                 POST /api/v1/keys/claim, keep the key in the answer, and confirm that with POST /api/v1/keys/confirm.\n\
+                 Both keys work until the end of the former."
+            ),
         ),
-        NoticeKind::KeyExpired => format!(
-            "API key {id} of client {client} came to its end at {end} and is refused.\n\
-             Whoever has no other key asks us for a code that claims its successor."
+        KeyDue::Expire => (
+            NoticeKind::KeyExpired,
+            format!(
+                "API key {id} of client {client} came to its end at {end} and is refused.\n\
+                 Whoever has no other key asks us for a code that claims its successor."
+            ),
         ),
-        NoticeKind::KeyRevokedTerminated => {
-            format!("API key {id} of client {client} is revoked, since the client has left.")
-        }
-        _ => format!(
-            "API key {id} of client {client} was not used for 30 days and is revoked.\nWhoever needs it asks us for another."
+        KeyDue::RevokeIdle => (
+            NoticeKind::KeyRevokedIdle,
+            format!(
+                "API key {id} of client {client} was not used for 30 days and is revoked.\n\
+                 Whoever needs it asks us for another."
+            ),
+        ),
+        KeyDue::RevokeTerminated => (
+            NoticeKind::KeyRevokedTerminated,
+            format!("API key {id} of client {client} is revoked, since the client has left."),
         ),
     };
     Notice {
@@ -275,7 +256,7 @@ fn told(held: &Held, kind: NoticeKind, now: Timestamp) -> Notice {
         credential: id.to_string(),
         turn: end,
         client_id: Some(client.clone()),
-        due_at: (kind == NoticeKind::KeySuccessorOffered).then_some(record.expires_at),
+        due_at: (due == KeyDue::Offer).then_some(record.expires_at),
         text,
         made_at: now,
     }

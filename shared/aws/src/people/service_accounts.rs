@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_core::access::request::{ApprovalError, Party, RequestState, Wanted};
@@ -16,11 +15,11 @@ use serde_json::{Map, Value, json};
 
 use super::table::{self, Listing, RESERVATIONS, SERVICE_ACCOUNTS};
 use super::{Judged, People, PeopleError, Versioned, act, facts, requests};
-use crate::Error;
 use crate::author::Author;
 use crate::change::{Change, Prepared};
 use crate::directory::Page;
 use crate::item::{Item, absent, n, s, string, time};
+use crate::{Error, transact};
 
 /// How long a name is reserved, in milliseconds.
 const RESERVED_MS: i64 = 120_000;
@@ -146,16 +145,11 @@ impl People {
             .expression_attribute_values(":until", n(now + RESERVED_MS))
             .send()
             .await;
-        match update {
-            Ok(_) => Ok(reservation),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                let name = reservation.name;
-                Err(Error::Conflict(format!("service account {name} is being made: look at it again in two minutes")))
-            }
-            Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
+        if transact::updated(update)? {
+            return Ok(reservation);
         }
+        let name = reservation.name;
+        Err(Error::Conflict(format!("service account {name} is being made: look at it again in two minutes")))
     }
 
     /// Adds that a reservation is for good, as its name is used: lost where it is somebody else's by now.

@@ -1,6 +1,5 @@
 //! Records in the table: where each is, how it is written, and how lists are read.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -174,15 +173,7 @@ impl People {
             .expression_attribute_values(":before", n(now - HOUR_MS))
             .send()
             .await;
-        match update {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
-        }
+        transact::updated(update).map(|_| ())
     }
 }
 

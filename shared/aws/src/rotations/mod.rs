@@ -14,4 +14,4 @@ pub use emergency::{
 };
 pub use outbox::{CLAIM, Outbox, Waiting};
 pub use publisher::{Channels, Published, Publisher};
-pub use register::{RegisterRow, RegisterStore};
+pub use register::{BY_SECRETS_MANAGER, RegisterRow, RegisterStore};

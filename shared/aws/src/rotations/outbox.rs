@@ -2,14 +2,13 @@
 //! find the same thing due make one notice, and one that was told is never made again.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use engine_core::access::ClientId;
 use engine_core::rotation::{CredentialKind, Notice, NoticeKind};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::change::Change;
 use crate::item::{Item, absent, n, parsed, s, string, time};
-use crate::{Error, read};
+use crate::{Error, read, transact};
 
 /// Partition of notices that wait to be told.
 const WAITING: &str = "notices";
@@ -59,7 +58,7 @@ impl Outbox {
         item.extend(notice.credential_kind.map(|kind| ("credential_kind".to_owned(), s(kind.as_str()))));
         item.extend(notice.client_id.as_ref().map(|id| ("client_id".to_owned(), s(id.as_str()))));
         item.extend(notice.due_at.map(|due| ("due_at".to_owned(), n(due.as_millisecond()))));
-        change.check(&self.table, key(TOLD, &id), crate::transact::ABSENT, [], &lost)?;
+        change.check(&self.table, key(TOLD, &id), transact::ABSENT, [], &lost)?;
         change.put_new(&self.table, item, &lost)
     }
 
@@ -101,15 +100,7 @@ impl Outbox {
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .send()
             .await;
-        match updated {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
-        }
+        transact::updated(updated)
     }
 
     /// Notes that a notice was told: it waits no longer, and is not made again. False where that was known.

@@ -1,7 +1,6 @@
 //! What is known of credentials that are kept elsewhere than in the tables: one row each, with the facts of its last rotation.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use engine_core::rotation::CredentialKind;
 use jiff::Timestamp;
@@ -9,8 +8,10 @@ use jiff::Timestamp;
 use crate::change::Change;
 use crate::directory::Page;
 use crate::item::{Item, absent, n, parsed, s, string, time};
-use crate::{Error, read};
+use crate::{Error, read, transact};
 
+/// Why a secret counts as rotated that Secrets Manager rotated.
+pub const BY_SECRETS_MANAGER: &str = "rotation by Secrets Manager";
 /// Partition of the rows.
 const REGISTER: &str = "register";
 /// Rows in a page at most.
@@ -76,15 +77,7 @@ impl RegisterStore {
             .set_expression_attribute_values(Some(values))
             .send()
             .await;
-        match updated {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(Error::unavailable("dynamodb:UpdateItem", &error)),
-        }
+        transact::updated(updated)
     }
 
     /// The row of one credential, as of everything written before.

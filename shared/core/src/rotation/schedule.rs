@@ -48,6 +48,9 @@ impl CredentialKind {
         Self::Certificate,
     ];
 
+    /// Those that can be rotated at once, in an emergency.
+    pub const AT_ONCE: [Self; 2] = [Self::ApiKey, Self::ServiceAccount];
+
     /// The kind's name in the register.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
